@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_REPORT_H
+#define VENCD_REPORT_H
+
+/*
+ * The report of a session: a fixed-size record that the supervisor keeps and a front turns into
+ * JSON (docs/report.schema.json). One function decides the outcome.
+ */
+
+#include <stdint.h>
+
+#include "client/plane/plane.h"
+#include "client/vencd.h"
+
+#define REPORT_VERSION 1u
+#define REPORT_REJECTED_MAX 4u
+#define REPORT_TEXT_MAX 256u
+
+/* How an attempt ended. */
+enum attempt_end {
+	ATTEMPT_RUNNING = 1,  /* not ended */
+	ATTEMPT_FINISHED,     /* delivered everything and closed */
+	ATTEMPT_ABANDONED,    /* a call was given up by the watchdog */
+	ATTEMPT_CRASHED,      /* its process was killed by a signal that we did not send */
+	ATTEMPT_EXITED,       /* its process ended by itself */
+	ATTEMPT_ERROR,        /* a call returned an error */
+	ATTEMPT_WRONG_OUTPUT, /* its packets break the contract */
+	ATTEMPT_STALLED,      /* calls return, but nothing moves */
+	ATTEMPT_UNRESPONSIVE, /* its process's loop did not answer */
+	ATTEMPT_CANCELLED,    /* the session was ended */
+	ATTEMPT_END_MAX,
+};
+
+struct attempt_report {
+	char encoder[32], backend[16], device[64], version[64];
+	char picked[128];                        /* why this encoder */
+	char rejected[REPORT_REJECTED_MAX][128]; /* "encoder: why not", "" ends */
+	uint64_t first_frame, frames, packets, bytes, digest;
+	uint64_t discarded_packets; /* written, but beyond the cut */
+	uint32_t end;               /* enum attempt_end */
+	uint32_t call;              /* enum slot_call in progress when it ended badly */
+	uint64_t call_frame;        /* frame in that call */
+	uint32_t waited_ms;         /* how long that call was waited for */
+	uint32_t budget_ms;         /* and its budget then */
+	uint32_t signal, exit_code; /* CRASHED, EXITED */
+	uint32_t leaked_threads, leaked_fds;
+	uint64_t leaked_bytes; /* estimate: the worker's resident memory */
+	uint32_t speed_used, needs_frames, reorder;
+	uint32_t pid;
+	char text[REPORT_TEXT_MAX]; /* the library's last words */
+};
+
+struct session_report {
+	uint32_t version;
+	uint32_t outcome; /* enum vencd_outcome */
+	uint64_t id;
+	uint32_t uid;
+	uint32_t codec; /* enum vencd_codec that was chosen */
+	uint64_t created_us, ended_us; /* CLOCK_REALTIME */
+	uint64_t frames_submitted, frames_encoded, frames_lost, frames_cancelled;
+	uint64_t packets, bytes, digest, discarded_packets;
+	uint64_t first_packet_us; /* from the request; 0: none */
+	uint32_t cancel_cause;    /* enum vencd_cancel_cause; 0: none */
+	uint32_t on_failure;      /* enum vencd_on_failure */
+	uint32_t attempts;
+	struct vencd_params params;
+	char cause[256]; /* one sentence: why it ended as it did; "" when complete */
+	struct attempt_report attempt[PLANE_MAX_ATTEMPTS];
+};
+
+/* What the outcome is decided from. */
+struct session_tally {
+	uint64_t submitted, encoded;
+	uint32_t attempts;
+	uint32_t finished;     /* 1: the client said how many frames there are */
+	uint32_t all_clean;    /* 1: every attempt ended as FINISHED */
+	uint32_t cancel_cause; /* enum vencd_cancel_cause or 0 */
+};
+
+/* The one place where an outcome comes from. */
+enum vencd_outcome report_outcome(const struct session_tally *tally);
+
+const char *attempt_end_name(enum attempt_end end);
+
+#endif

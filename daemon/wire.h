@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_WIRE_H
+#define VENCD_WIRE_H
+
+/*
+ * The fixed-size structs between the supervisor and its children, over SOCK_SEQPACKET pairs. One
+ * message is one struct; its size must be exactly the size that its type has in the table of wire.c,
+ * and the number of fds likewise, else the child is killed (supervisor) or exits (child). Strings
+ * are NUL-terminated; the receiver makes sure of it (wire_receive() does).
+ *
+ * `seq` pairs a request with its answers; it is chosen by the one who asks. A front never sends an
+ * fd; only the supervisor does.
+ */
+
+#include <stdint.h>
+
+#include "client/plane/plane.h"
+#include "client/vencd.h"
+#include "daemon/report.h"
+#include "hw/encoder.h"
+
+#define WIRE_MAX_FDS 24
+
+enum wire_type {
+	/* supervisor to any child */
+	WIRE_PING = 1, /* answer PONG with the same seq */
+	WIRE_EXIT,     /* end now */
+	/* any child to supervisor */
+	WIRE_PONG,
+	WIRE_READY, /* once, after start-up */
+
+	/* supervisor to front */
+	WIRE_CONNECTION,   /* + 1 fd: serve this client connection */
+	WIRE_DEVICE,       /* one row of the device table; last = 1 closes a snapshot */
+	WIRE_OPENED,       /* answers OPEN: + fds, see struct wire_opened */
+	WIRE_REFUSED,      /* answers any request */
+	WIRE_DONE,         /* answers CANCEL and LIST (end of list) */
+	WIRE_SESSION,      /* a row of LIST, and progress of a WAIT */
+	WIRE_REPORT,       /* answers WAIT and GET_REPORT */
+	WIRE_STREAM,       /* answers ENCODE: + 2 fds, see struct wire_stream */
+	WIRE_STREAM_ENDED, /* the adapter's process is gone */
+
+	/* front to supervisor */
+	WIRE_CONNECTION_TAKEN, /* the supervisor may close its copy */
+	WIRE_CONNECTION_GONE,
+	WIRE_OPEN,
+	WIRE_WAIT,
+	WIRE_WAIT_END, /* the waiting connection is gone */
+	WIRE_CANCEL,
+	WIRE_LIST,
+	WIRE_GET_REPORT,
+	WIRE_ENCODE,
+
+	/* supervisor to worker */
+	WIRE_PROBE,
+	WIRE_START, /* + WIRE_START_FDS fds */
+	WIRE_STOP,  /* end an attempt without flush: close and report */
+
+	/* worker to supervisor */
+	WIRE_PROBED,
+	WIRE_ATTEMPT_OPENED,
+	WIRE_ATTEMPT_ENDED,
+	WIRE_TYPE_MAX,
+};
+
+struct wire_header {
+	uint32_t type; /* enum wire_type */
+	uint32_t size; /* of the whole struct */
+	uint64_t seq;
+};
+
+/* PING, PONG, EXIT, READY, DONE, LIST, WAIT_END: the header alone. */
+struct wire_plain {
+	struct wire_header h;
+};
+
+/* CONNECTION, CONNECTION_TAKEN, CONNECTION_GONE: h.seq is the connection. */
+struct wire_connection {
+	struct wire_header h;
+	uint32_t uid, pid;
+};
+
+enum device_state {
+	DEVICE_PROBING = 1, /* probe not ended yet */
+	DEVICE_PROVEN,      /* has encoded and flushed in a probe */
+	DEVICE_ABSENT,      /* library or engine is not there: not an error */
+	DEVICE_BROKEN,      /* its probe failed, crashed or was abandoned */
+	DEVICE_DISABLED,    /* by configuration */
+};
+
+/* One encoder of one device: a row of ListDevices. */
+struct wire_device {
+	struct wire_header h;
+	uint32_t last;  /* 1: the snapshot is whole */
+	uint32_t state; /* enum device_state */
+	char device[64], backend[16], encoder[32], version[64];
+	char detail[256]; /* what a person should know or do */
+	uint32_t codec;   /* enum vencd_codec; 0: any */
+	uint32_t min_width, min_height, max_width, max_height, size_multiple;
+	uint32_t formats;          /* bits, 1u << enum vencd_pixel_format */
+	uint32_t rate_controls[3]; /* bits, by enum vencd_latency */
+	int32_t quality_min, quality_max;
+	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
+	uint32_t probe_ms, probe_frames, probe_needs_frames;
+	uint32_t sessions;  /* attempts running now */
+	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */
+	uint32_t tainted, tombstones;                 /* processes now */
+	uint32_t leaked_threads;                      /* now */
+};
+
+struct wire_open {
+	struct wire_header h;
+	struct vencd_params params;
+	uint64_t connection;
+};
+
+/*
+ * The fds of OPENED in order: pool, submit ring, control page (read-only), lease (write end of a
+ * pipe: its closing is the client's end), then for each attempt: ring (read-only), submit pipe
+ * (write end), packet pipe (read end).
+ */
+#define WIRE_OPENED_FDS(attempts) (4u + 3u * (attempts))
+
+struct wire_opened {
+	struct wire_header h;
+	uint64_t id;
+	uint8_t token[16];
+	struct plane_layout layout;
+	uint32_t codec, reorder;
+	char encoder[32], backend[16], device[64];
+};
+
+/* The named errors of io.vencd.Encoder. */
+enum wire_error {
+	WIRE_ERROR_UNSUPPORTED = 1, /* no encoder can do this: parameter, alternatives */
+	WIRE_ERROR_INVALID,         /* makes no sense anywhere: parameter, reason */
+	WIRE_ERROR_NO_ENCODER,      /* none usable now: reasons */
+	WIRE_ERROR_LIMIT,           /* a quota: limit, used, max */
+	WIRE_ERROR_NO_SESSION,      /* unknown id, wrong token, or another uid's */
+	WIRE_ERROR_NOT_ENDED,       /* no report yet */
+	WIRE_ERROR_STOPPING,        /* the daemon is shutting down */
+	WIRE_ERROR_RESOURCES,       /* the host is out of something: reason names it */
+	WIRE_ERROR_MAX,
+};
+
+struct wire_refused {
+	struct wire_header h;
+	uint32_t error; /* enum wire_error */
+	uint64_t limit, used;
+	struct vencd_refusal refusal; /* .error is left empty: the front fills it */
+};
+
+/* WAIT, CANCEL, GET_REPORT */
+struct wire_request {
+	struct wire_header h;
+	uint64_t id;
+	uint8_t token[16];
+	uint32_t cause;   /* CANCEL: enum vencd_cancel_cause */
+	uint32_t more;    /* WAIT: progress wanted */
+	char text[256];   /* CANCEL */
+};
+
+struct wire_session {
+	struct wire_header h;
+	uint64_t id;
+	uint32_t uid, outcome; /* enum vencd_outcome */
+	uint32_t codec, width, height, attempt;
+	char encoder[32], device[64], label[VENCD_LABEL_MAX];
+	uint64_t frames_submitted, frames_encoded, bytes;
+	uint64_t created_us;
+	uint32_t call, call_state, call_ms; /* enum slot_call, enum slot_state */
+};
+
+struct wire_report {
+	struct wire_header h;
+	struct session_report report;
+};
+
+/*
+ * ENCODE asks for an adapter process (vencd-stream); STREAM and STREAM_ENDED answer. The fds of
+ * STREAM: the front's end of the adapter's connection, to be served like any client's, and the
+ * front's end of the order socket (SOCK_SEQPACKET): the front sends one message down it, the order
+ * as JSON with the input and output fds, and gets one back, the result as JSON.
+ */
+struct wire_stream {
+	struct wire_header h;
+	uint64_t connection; /* ENCODE: the asking one; STREAM: the adapter's */
+	uint32_t ended_signal, ended_code; /* STREAM_ENDED */
+};
+
+struct wire_probe {
+	struct wire_header h;
+	char encoder[32];
+	char script[VENCD_SCRIPT_MAX];
+};
+
+struct wire_probed {
+	struct wire_header h;
+	char encoder[32];
+	uint32_t status; /* enum encoder_status */
+	uint32_t ms, frames;
+	struct encoder_info info;
+	char text[ENCODER_TEXT_MAX];
+};
+
+/*
+ * h.seq is the attempt's number, unique in the daemon's life. Fds in order: pool (read-only),
+ * submit ring (read-only), control page (read-only), attempt ring, call slot, submit pipe (read
+ * end), packet pipe (write end).
+ */
+#define WIRE_START_FDS 7
+
+struct wire_start {
+	struct wire_header h;
+	char encoder[32];
+	struct encoder_params params;
+	struct encoder_info plan; /* needs_frames, reorder, group as promised to the client */
+	struct plane_layout layout;
+	uint32_t attempt; /* index within the session */
+	uint32_t on_failure;
+	uint64_t first_frame;
+};
+
+struct wire_attempt_opened {
+	struct wire_header h; /* seq: the attempt */
+	struct encoder_info info;
+};
+
+struct wire_attempt_ended {
+	struct wire_header h; /* seq: the attempt */
+	uint32_t end;    /* enum attempt_end: FINISHED, ERROR, WRONG_OUTPUT, STALLED, CANCELLED */
+	uint32_t status; /* enum encoder_status */
+	uint32_t call;   /* enum slot_call that failed */
+	uint64_t frame;
+	uint64_t discarded_packets;
+	char text[ENCODER_TEXT_MAX];
+};
+
+/* Any message. */
+union wire_message {
+	struct wire_header h;
+	struct wire_plain plain;
+	struct wire_connection connection;
+	struct wire_device device;
+	struct wire_open open;
+	struct wire_opened opened;
+	struct wire_refused refused;
+	struct wire_request request;
+	struct wire_session session;
+	struct wire_report report;
+	struct wire_stream stream;
+	struct wire_probe probe;
+	struct wire_probed probed;
+	struct wire_start start;
+	struct wire_attempt_opened attempt_opened;
+	struct wire_attempt_ended attempt_ended;
+};
+
+/* The child's end of its pair: always this fd. */
+#define WIRE_FD 3
+
+/*
+ * Sends one message with n fds, which stay the caller's; never waits. -EAGAIN when the receiver
+ * does not keep up, -EPIPE when it is gone.
+ */
+int wire_send(int fd, void *message, const int *fds, unsigned n);
+
+/*
+ * Receives one message and up to WIRE_MAX_FDS fds, close-on-exec, owned by the caller. Never waits.
+ * Returns 1 with a checked message, 0 at end of file, -EAGAIN, -EPROTO for a message that is none
+ * (its fds are closed). fds may be NULL: the receiver then accepts none.
+ */
+int wire_receive(int fd, union wire_message *ret, int *fds, unsigned *n_fds);
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_CATALOGUE_H
+#define VENCD_CATALOGUE_H
+
+/*
+ * What each encoder can express, as data: sizes, formats, rate controls, quality scale, speeds,
+ * delay. Pure: no library is called, so the supervisor links it and refuses or narrows a request
+ * before any worker sees it. What an installed library really has is found by probing.
+ */
+
+#include "hw/encoder.h"
+
+/* Rate controls as bits, 1u << enum vencd_rate_control; formats likewise. */
+struct encoder_limits {
+	const char *name;    /* "svtav1" */
+	const char *title;   /* "SVT-AV1" */
+	uint32_t codec;      /* enum vencd_codec; 0: any (null) */
+	uint32_t backend;    /* enum vencd_backend, never ANY */
+	uint32_t min_width, min_height, max_width, max_height;
+	uint32_t size_multiple;    /* width and height must be multiples of it */
+	uint32_t formats;          /* taken without a pass over the chroma */
+	uint32_t formats_converted; /* taken with one */
+	uint32_t rate_controls[3]; /* by enum vencd_latency, [0] unused */
+	uint32_t b_frames;         /* bits, 1u << enum vencd_latency: where B frames exist */
+	int32_t quality_min, quality_max, quality_default;
+	uint32_t sessions_per_worker; /* attempts in one process at most; software: 1 */
+};
+
+/* NULL-terminated by name; order is the order of preference. */
+extern const struct encoder_limits encoder_catalogue[];
+const struct encoder_limits *encoder_limits_find(const char *name);
+
+/*
+ * Narrows a request to one encoder: fills defaults (rate control, quality, speed, gop, b_frames,
+ * latency), checks every field. Returns 0 with *ret filled, -EOPNOTSUPP with *refusal filled when
+ * this encoder cannot do it (another may), -EINVAL with *refusal filled when nobody can (0x0,
+ * rate control without a bitrate, an unknown enum).
+ */
+int encoder_narrow(const struct encoder_limits *limits, const struct vencd_params *request,
+	struct encoder_params *ret, struct vencd_refusal *refusal);
+
+/* What the encoder will hold and reorder with these parameters; needs_frames is an upper bound. */
+void encoder_plan(const struct encoder_limits *limits, const struct encoder_params *params,
+	struct encoder_info *ret);
+
+#endif

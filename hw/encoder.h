@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_ENCODER_H
+#define VENCD_ENCODER_H
+
+/*
+ * The encoder contract: one const table of functions per encoder, used by the run thread of one
+ * attempt. Every function here may block for as long as the library below it likes; the caller
+ * stands behind a call slot. No function is called from two threads at once for one instance;
+ * different instances of one process may be.
+ *
+ * Order: open, then send and receive as they allow, then flush once (never without a frame sent),
+ * then receive until ENCODER_END, then close. close may come at any time after a successful open.
+ *
+ * What an encoder promises
+ * - packets are whole access units (Annex B) or temporal units; each shows exactly one frame, and
+ *   carries that frame's pts unchanged; its own dts is ignored
+ * - the first packet is a keyframe; parameter sets are in band before every keyframe; GOPs are
+ *   closed; a frame with VENCD_FRAME_KEYFRAME becomes an IDR (AV1: a key frame)
+ * - the visible size is exactly params.width x height
+ * - it holds at most needs_frames frames before a packet comes, reorders by at most `reorder`
+ * - a frame's planes are read until done(frame) was called and never written; done is called once a
+ *   frame, from any thread, at the latest inside close
+ * - nothing is written to stdout, no signal handler is installed, no process is started
+ */
+
+#include "client/vencd.h"
+#include "client/plane/plane.h"
+
+enum encoder_status {
+	ENCODER_OK,
+	ENCODER_AGAIN,       /* send: take packets first; receive: nothing until more is sent */
+	ENCODER_END,         /* receive after flush: there is no more */
+	ENCODER_INVALID,     /* parameters or frame refused */
+	ENCODER_NO_MEMORY,   /* of the host or the device */
+	ENCODER_BUSY,        /* no session left on the device */
+	ENCODER_ABSENT,      /* library, engine or codec is not there */
+	ENCODER_DEVICE_LOST,
+	ENCODER_LIBRARY,     /* any other error of the library below */
+	ENCODER_WRONG_OUTPUT, /* what came out breaks a promise above */
+	ENCODER_STATUS_MAX,
+};
+
+/* What a status means for the attempt and its session; one table, encoder_status_class(). */
+enum encoder_class {
+	ENCODER_CLASS_NONE,       /* not an error */
+	ENCODER_CLASS_RETRY,      /* elsewhere or later */
+	ENCODER_CLASS_FAILOVER,   /* next encoder of the ladder */
+	ENCODER_CLASS_SESSION,    /* the request's own fault: fail the session */
+	ENCODER_CLASS_QUARANTINE, /* next encoder, and the device takes no work */
+};
+
+enum encoder_class encoder_status_class(enum encoder_status status);
+const char *encoder_status_name(enum encoder_status status); /* "device-lost" */
+
+/* A request narrowed to one encoder: every field set and checked by encoder_narrow(). */
+struct encoder_params {
+	struct vencd_params request; /* codecs[0] is the codec */
+	uint32_t threads;            /* for software: threads to use, >= 1 */
+};
+
+struct encoder_frame {
+	const uint8_t *data[3];
+	uint32_t stride[3];
+	uint32_t format; /* enum vencd_pixel_format, one that the encoder's limits list */
+	int64_t pts;
+	uint32_t flags;  /* VENCD_FRAME_* */
+	uint64_t index;  /* handed back by done() */
+};
+
+struct encoder_packet {
+	const uint8_t *data;
+	size_t size;
+	int64_t pts;
+	uint32_t flags; /* VENCD_PACKET_* */
+	void *opaque;   /* the encoder's own */
+};
+
+#define ENCODER_TEXT_MAX 256u
+
+/* What opening found out; all of it stands in the report. */
+struct encoder_info {
+	uint32_t needs_frames; /* frames held before the first packet, at most */
+	uint32_t reorder;      /* R: how far dts lags behind pts, in frames */
+	uint32_t group;        /* packets at most until they hold exactly the first N frames */
+	int32_t speed_used;    /* what the library made of params.speed */
+	uint32_t async;        /* 1: packets may appear without a send; receive must be polled */
+	char version[64];      /* library and version, "SVT-AV1 2.3.0" */
+};
+
+struct encoder; /* an instance; each implementation has its own */
+
+/* How an instance reaches its attempt. */
+struct encoder_host {
+	void (*done)(void *userdata, uint64_t index); /* the frame is not read any more */
+	void *userdata;
+	const char *script; /* null encoder only, else "" */
+	char *text;         /* ENCODER_TEXT_MAX bytes: the library's last words, for the report */
+};
+
+struct encoder_ops {
+	const char *name; /* "svtav1", as in the catalogue */
+
+	/* Whether the library is there and what it is; info->version is filled. */
+	enum encoder_status (*probe)(const struct encoder_host *host, struct encoder_info *info);
+	enum encoder_status (*open)(struct encoder **ret, const struct encoder_params *params,
+		const struct encoder_host *host, struct encoder_info *info);
+	enum encoder_status (*send)(struct encoder *encoder, const struct encoder_frame *frame);
+	/* A packet stays valid until the next receive, flush or close. */
+	enum encoder_status (*receive)(struct encoder *encoder, struct encoder_packet *ret);
+	enum encoder_status (*flush)(struct encoder *encoder);
+	void (*close)(struct encoder *encoder);
+};
+
+/* The registry, in order of preference within a codec; NULL-terminated. */
+extern const struct encoder_ops *const encoder_registry[];
+const struct encoder_ops *encoder_find(const char *name);
+
+#endif
