@@ -29,6 +29,7 @@ enum attempt_end {
 	ATTEMPT_STALLED,      /* calls return, but nothing moves */
 	ATTEMPT_UNRESPONSIVE, /* its process's loop did not answer */
 	ATTEMPT_CANCELLED,    /* the session was ended */
+	ATTEMPT_DRAINED,      /* its worker had to go, because of another attempt's wedge */
 	ATTEMPT_END_MAX,
 };
 

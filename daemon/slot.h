@@ -71,6 +71,7 @@ struct call_slot {
 	_Atomic uint64_t since_ns;  /* CLOCK_MONOTONIC, when the call began */
 	_Atomic uint64_t frame;     /* index of the frame in the call */
 	_Atomic uint64_t progress;  /* frames taken and packets received, together */
+	_Atomic uint64_t packets;   /* packets received from the library, committed or not */
 };
 
 static inline uint64_t slot_word(uint64_t sequence, enum slot_call call, enum slot_state state)

@@ -56,6 +56,7 @@ enum wire_type {
 	WIRE_PROBE,
 	WIRE_START, /* + WIRE_START_FDS fds */
 	WIRE_STOP,  /* end an attempt without flush: close and report */
+	WIRE_TAINT, /* a call here was abandoned: open, close and destroy nothing any more */
 
 	/* worker to supervisor */
 	WIRE_PROBED,
@@ -70,7 +71,7 @@ struct wire_header {
 	uint64_t seq;
 };
 
-/* PING, PONG, EXIT, READY, DONE, LIST, WAIT_END: the header alone. */
+/* PING, PONG, EXIT, READY, DONE, LIST, WAIT_END, STOP, TAINT: the header alone. */
 struct wire_plain {
 	struct wire_header h;
 };
