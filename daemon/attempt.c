@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Attempts. An attempt ends once, by attempt_end(): the commit word is closed, and what the log
+ * says below that cut goes into the session's report. The slot stays mapped and on its worker's list
+ * until the worker's process is dead, so that a late return can be seen.
+ *
+ * The ring is the worker's to write: every number read from it is copied once and bounded by what
+ * the client submitted.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+static struct attempt_report *attempt_report(struct attempt *attempt)
+{
+	struct session_report *report = &attempt->session->report;
+
+	return &report->attempt[report->attempts - 1];
+}
+
+int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
+	const int *fds, struct call_slot *slot, struct plane_attempt *ring)
+{
+	struct wire_start message = *start;
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	struct wire_device *row = registry_row(&worker->supervisor->registry, worker->encoder);
+
+	if (!attempt)
+		return -ENOMEM;
+	attempt->number = ++worker->supervisor->next_number;
+	attempt->state = ATTEMPT_LIVE;
+	attempt->worker = worker;
+	attempt->session = session;
+	attempt->slot = slot;
+	attempt->ring = ring;
+	attempt->pixels = (uint64_t)session->layout.width * session->layout.height;
+	attempt->watch.cpu_ns = child_cpu_ns(worker->child);
+	session->attempt = attempt;
+	attempt_report(attempt)->pid = (uint32_t)worker->child->pid;
+	LIST_INSERT_HEAD(&worker->attempts, attempt, entry);
+	row->sessions++;
+	registry_changed(&worker->supervisor->registry);
+	message.h = (struct wire_header){WIRE_START, sizeof(message), attempt->number};
+	child_send(worker->child, &message, fds, WIRE_START_FDS);
+	watch_wake(worker->supervisor);
+	return 0;
+}
+
+/* The totals below the cut. The entry is the worker's: copied once. */
+static void take_totals(struct attempt *attempt, uint64_t cut, struct attempt_report *report)
+{
+	struct plane_entry entry = {0};
+
+	if (cut == 0)
+		return;
+	memcpy(&entry, &plane_log(attempt->ring)[(cut - 1) % PLANE_LOG_ENTRIES], sizeof(entry));
+	report->frames = entry.total_frames;
+	report->packets = entry.total_packets;
+	report->bytes = entry.total_bytes;
+	report->digest = entry.total_digest;
+}
+
+/* What stays lost until the kernel has it back: an estimate of the attempt's own share. */
+static void note_leak(const struct attempt *attempt, struct attempt_report *report)
+{
+	report->leaked_threads = 1;
+	report->leaked_fds = WIRE_START_FDS;
+	report->leaked_bytes = attempt->session->memory;
+}
+
+static void note_call(struct attempt *attempt, struct attempt_report *report)
+{
+	uint64_t word = attempt->watch.seen;
+
+	report->call = slot_call(word);
+	report->call_frame = atomic_load_explicit(&attempt->slot->frame, memory_order_relaxed);
+	report->waited_ms =
+		(uint32_t)((attempt->watch.waited_ns + attempt->watch.busy_ns) / 1000000);
+	report->budget_ms = watchdog_budget_ms(
+		&attempt->worker->supervisor->config, word, attempt->pixels);
+}
+
+static void note_bad_end(struct attempt *attempt, enum attempt_end end, struct attempt_report *report)
+{
+	switch (end) {
+	case ATTEMPT_ABANDONED:
+		note_leak(attempt, report);
+		note_call(attempt, report);
+		break;
+	case ATTEMPT_CRASHED:
+	case ATTEMPT_EXITED:
+	case ATTEMPT_UNRESPONSIVE:
+		attempt->watch.seen = SLOT_LOAD(&attempt->slot->word);
+		note_call(attempt, report);
+		break;
+	case ATTEMPT_RUNNING:
+	case ATTEMPT_FINISHED:
+	case ATTEMPT_ERROR:
+	case ATTEMPT_WRONG_OUTPUT:
+	case ATTEMPT_STALLED:
+	case ATTEMPT_CANCELLED:
+	case ATTEMPT_DRAINED:
+	case ATTEMPT_END_MAX:
+		break;
+	}
+}
+
+uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end)
+{
+	struct attempt_report *report = attempt_report(attempt);
+	uint64_t cut = commit_close(attempt->slot), received;
+
+	take_totals(attempt, cut, report);
+	received = atomic_load_explicit(&attempt->slot->packets, memory_order_relaxed);
+	report->discarded_packets = received > report->packets ? received - report->packets : 0;
+	report->end = end;
+	note_bad_end(attempt, end, report);
+	return cut;
+}
+
+void attempt_part(struct attempt *attempt, enum attempt_end end)
+{
+	struct wire_plain stop = {.h = {WIRE_STOP, sizeof(stop), attempt->number}};
+	struct worker *worker = attempt->worker;
+
+	registry_row(&worker->supervisor->registry, worker->encoder)->sessions--;
+	registry_changed(&worker->supervisor->registry);
+	attempt->session->attempt = NULL;
+	attempt->session = NULL;
+	attempt->state = ATTEMPT_CLOSING;
+	if (end == ATTEMPT_ABANDONED)
+		attempt_abandoned(attempt);
+	else if (end == ATTEMPT_CANCELLED)
+		child_send(worker->child, &stop, NULL, 0);
+	worker_attempt_gone(worker);
+}
+
+void attempt_abandoned(struct attempt *attempt)
+{
+	struct worker *worker = attempt->worker;
+	struct wire_device *row = registry_row(&worker->supervisor->registry, worker->encoder);
+
+	attempt->state = ATTEMPT_LEAKED;
+	row->abandoned++;
+	row->leaked_threads++;
+	registry_changed(&worker->supervisor->registry);
+	worker_taint(worker);
+}
+
+void attempt_returned(struct attempt *attempt)
+{
+	struct worker *worker = attempt->worker;
+
+	attempt->state = ATTEMPT_RETURNED;
+	registry_row(&worker->supervisor->registry, worker->encoder)->late++;
+	registry_changed(&worker->supervisor->registry);
+	log_notice("vencd-worker[%d]: an abandoned call (%s) came back and was parked",
+		worker->child->pid, slot_call_name(slot_call(attempt->watch.seen)));
+}
+
+void attempt_free(struct attempt *attempt)
+{
+	LIST_REMOVE(attempt, entry);
+	munmap(attempt->slot, PLANE_PAGE);
+	munmap(attempt->ring, plane_data_offset());
+	free(attempt);
+}
+
+static struct attempt *attempt_find(struct worker *worker, uint64_t number)
+{
+	struct attempt *attempt;
+
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+		if (attempt->number == number)
+			return attempt;
+	return NULL;
+}
+
+static void on_opened(struct attempt *attempt, const struct wire_attempt_opened *opened)
+{
+	struct attempt_report *report = attempt_report(attempt);
+
+	attempt->opened = true;
+	report->speed_used = (uint32_t)opened->info.speed_used;
+	report->needs_frames = opened->info.needs_frames;
+	report->reorder = opened->info.reorder;
+	snprintf(report->version, sizeof(report->version), "%s", opened->info.version);
+}
+
+static bool worker_may_say(uint32_t end)
+{
+	return end == ATTEMPT_FINISHED || end == ATTEMPT_ERROR || end == ATTEMPT_WRONG_OUTPUT ||
+		end == ATTEMPT_STALLED || end == ATTEMPT_CANCELLED;
+}
+
+static void on_ended(struct attempt *attempt, const struct wire_attempt_ended *ended)
+{
+	struct attempt_report *report = attempt_report(attempt);
+	char cause[256] = "";
+	const char *call = ended->call < SLOT_CALL_MAX ? slot_call_name(ended->call) : NULL;
+
+	if (!worker_may_say(ended->end) || ended->status >= ENCODER_STATUS_MAX) {
+		child_kill(attempt->worker->child);
+		return;
+	}
+	snprintf(report->text, sizeof(report->text), "%s", ended->text);
+	if (ended->end != ATTEMPT_FINISHED) {
+		report->call = ended->call;
+		report->call_frame = ended->frame;
+		snprintf(cause, sizeof(cause), "%s in %s at frame %lu%s%.150s",
+			encoder_status_name(ended->status), call ? call : "?",
+			(unsigned long)ended->frame, ended->text[0] ? ": " : "", ended->text);
+	}
+	session_end(attempt->session, ended->end, cause);
+}
+
+void attempt_message(struct worker *worker, const union wire_message *message)
+{
+	struct attempt *attempt = attempt_find(worker, message->h.seq);
+
+	if (!attempt || attempt->state > ATTEMPT_CLOSING)
+		return;
+	if (message->h.type == WIRE_ATTEMPT_OPENED) {
+		if (attempt->state == ATTEMPT_LIVE)
+			on_opened(attempt, &message->attempt_opened);
+		return;
+	}
+	if (attempt->state == ATTEMPT_LIVE)
+		on_ended(attempt, &message->attempt_ended);
+	attempt_free(attempt);
+	worker_attempt_gone(worker);
+}

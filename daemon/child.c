@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
+ * stdout, our stderr, and the one or two fds that it needs. SIGKILL is the only signal sent. A child
+ * that does not die in KillGrace is a tombstone: counted by its owner, never waited for.
+ *
+ * No fd is ever received from a child: wire_receive() is called with no room for any.
+ */
+
+#include "daemon/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "vencd-config.h"
+
+#define CHILD_MESSAGES_PER_TURN 64
+#define CHILD_SEND_BUFFER (4 << 20)
+
+struct child_message {
+	STAILQ_ENTRY(child_message) entry;
+	union wire_message message;
+	unsigned n;
+	int fds[WIRE_MAX_FDS];
+};
+
+/* What a child may inherit; LD_*, LIBVA_* and VK_* never come from our own environment. */
+static const char *const allowed_environment[] = {"LANG", "LC_ALL", "TZ",
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
+#endif
+	NULL};
+
+int child_program_path(const char *program, char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		*strrchr(self, '/') = '\0';
+		if ((size_t)snprintf(path, size, "%s/%s", self, program) < size &&
+			access(path, X_OK) == 0)
+			return 0;
+	}
+	if ((size_t)snprintf(path, size, "%s/%s", VENCD_LIBEXEC_DIR, program) >= size)
+		return -ENAMETOOLONG;
+	return access(path, X_OK) == 0 ? 0 : -errno;
+}
+
+static int spawn_environment(char **ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; allowed_environment[i] && n + 1 < max; i++) {
+		const char *value = getenv(allowed_environment[i]);
+
+		if (value && asprintf(&ret[n], "%s=%s", allowed_environment[i], value) < 0)
+			return -ENOMEM;
+		n += value != NULL;
+	}
+	ret[n] = NULL;
+	return 0;
+}
+
+static int spawn_actions(posix_spawn_file_actions_t *actions, int fd, int fd4)
+{
+	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
+
+	/* Both are above 4 already (spawn_process() sees to it): neither dup clobbers the other. */
+	r = r ? r : posix_spawn_file_actions_adddup2(actions, 0, 1);
+	r = r ? r : posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD);
+	if (fd4 >= 0)
+		r = r ? r : posix_spawn_file_actions_adddup2(actions, fd4, WIRE_FD + 1);
+	else
+		r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1);
+	if (fd4 >= 0)
+		r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 2);
+	return -r;
+}
+
+static int spawn_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	r = posix_spawnattr_setflags(attributes,
+		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	r = r ? r : posix_spawnattr_setsigmask(attributes, &none);
+	return -(r ? r : posix_spawnattr_setsigdefault(attributes, &all));
+}
+
+static int spawn_process(const char *path, const char *program, int fd, int fd4, int *ret_pidfd)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	char *environment[16] = {NULL};
+	char *argv[] = {(char *)program, NULL};
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD + 2);
+	int high4 = fd4 >= 0 ? fcntl(fd4, F_DUPFD_CLOEXEC, WIRE_FD + 2) : -1;
+	int r = high < 0 || (fd4 >= 0 && high4 < 0) ? -errno : 0;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	r = r ? r : spawn_actions(&actions, high, high4);
+	r = r ? r : spawn_attributes(&attributes);
+	r = r ? r : spawn_environment(environment, 16);
+	r = r ? r : -pidfd_spawn(ret_pidfd, path, &actions, &attributes, argv, environment);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	for (size_t i = 0; environment[i]; i++)
+		free(environment[i]);
+	if (high >= 0)
+		close(high);
+	if (high4 >= 0)
+		close(high4);
+	return r;
+}
+
+static void message_free(struct child_message *m)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		close(m->fds[i]);
+	free(m);
+}
+
+static void queue_clear(struct child *child)
+{
+	while (!STAILQ_EMPTY(&child->queue)) {
+		struct child_message *m = STAILQ_FIRST(&child->queue);
+
+		STAILQ_REMOVE_HEAD(&child->queue, entry);
+		message_free(m);
+	}
+	child->queued = 0;
+}
+
+/* Ends all talk with a child that is gone or being killed. */
+static void child_hang_up(struct child *child)
+{
+	child->io = sd_event_source_disable_unref(child->io);
+	queue_clear(child);
+	if (child->fd >= 0)
+		close(child->fd);
+	child->fd = -1;
+}
+
+static void flush_queue(struct child *child)
+{
+	while (!STAILQ_EMPTY(&child->queue)) {
+		struct child_message *m = STAILQ_FIRST(&child->queue);
+		int r = wire_send(child->fd, &m->message, m->fds, m->n);
+
+		if (r == -EAGAIN)
+			return;
+		STAILQ_REMOVE_HEAD(&child->queue, entry);
+		child->queued--;
+		message_free(m);
+	}
+	(void)sd_event_source_set_io_events(child->io, EPOLLIN);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct child *child = userdata;
+	union wire_message message;
+
+	(void)source;
+	(void)fd;
+	if (events & EPOLLOUT)
+		flush_queue(child);
+	for (int i = 0; i < CHILD_MESSAGES_PER_TURN && child->state == CHILD_RUNNING; i++) {
+		int r = wire_receive(child->fd, &message, NULL, NULL);
+
+		if (r == -EAGAIN)
+			return 0;
+		if (r <= 0) {
+			/* Its pidfd will tell of its death; silence it here, and make sure. */
+			if (r == -EPROTO)
+				log_warning("%s[%d] broke the protocol: killed", child->ops->program,
+					child->pid);
+			child_kill(child);
+			return 0;
+		}
+		child->ops->message(child, &message);
+	}
+	return 0;
+}
+
+/* What a child said before it died counts: an attempt that ended well has ended well. */
+static void hear_last_words(struct child *child)
+{
+	bool was_running = child->state == CHILD_RUNNING;
+	union wire_message message;
+
+	child->state = CHILD_DEAD;
+	if (!was_running || child->fd < 0)
+		return;
+	for (unsigned i = 0; i < CHILD_QUEUE_MAX; i++) {
+		if (wire_receive(child->fd, &message, NULL, NULL) != 1)
+			return;
+		child->ops->message(child, &message);
+	}
+}
+
+static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct child *child = userdata;
+	siginfo_t info = {0};
+
+	(void)source;
+	(void)events;
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return 0;
+	child->death = sd_event_source_disable_unref(child->death);
+	hear_last_words(child);
+	child_hang_up(child);
+	child->ops->dead(child, &info);
+	return 0;
+}
+
+static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct child *child = userdata;
+
+	(void)source;
+	(void)usec;
+	child->state = CHILD_TOMBSTONE;
+	log_error("%s[%d] does not die from SIGKILL: left as a tombstone", child->ops->program,
+		child->pid);
+	if (child->ops->tombstone)
+		child->ops->tombstone(child);
+	return 0;
+}
+
+static int child_watch(struct child *child, sd_event *event)
+{
+	int r = sd_event_add_io(event, &child->death, child->pidfd, EPOLLIN, on_death, child);
+
+	if (r >= 0 && child->fd >= 0)
+		r = sd_event_add_io(event, &child->io, child->fd, EPOLLIN, on_io, child);
+	return r < 0 ? r : 0;
+}
+
+static int wire_pair(int ret[2])
+{
+	int size = CHILD_SEND_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+		return -errno;
+	/* Best effort: an ordinary user gets what the host allows. */
+	(void)setsockopt(ret[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
+	uint64_t grace_us, int fd, int fd4)
+{
+	int pair[2] = {-1, -1}, r;
+	char path[PATH_MAX];
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (!child)
+		return -ENOMEM;
+	*child = (struct child){.ops = ops, .owner = owner, .state = CHILD_RUNNING, .pidfd = -1,
+		.fd = -1, .grace_us = grace_us};
+	STAILQ_INIT(&child->queue);
+	r = child_program_path(ops->program, path, sizeof(path));
+	if (r == 0 && fd < 0)
+		r = wire_pair(pair);
+	if (r == 0)
+		r = spawn_process(path, ops->program, fd < 0 ? pair[1] : fd, fd4, &child->pidfd);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	child->fd = pair[0];
+	if (r == 0) {
+		child->pid = pidfd_getpid(child->pidfd);
+		r = child_watch(child, event);
+	}
+	if (r < 0) {
+		log_error("cannot start %s: %s", ops->program, strerror(-r));
+		if (child->pidfd >= 0)
+			(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+		child_free(child);
+		return r;
+	}
+	*ret = child;
+	return 0;
+}
+
+static int queue_message(struct child *child, void *message, const int *fds, unsigned n)
+{
+	struct child_message *m;
+
+	if (child->queued >= CHILD_QUEUE_MAX)
+		return -ENOBUFS;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	memcpy(&m->message, message, ((struct wire_header *)message)->size);
+	for (; m->n < n; m->n++) {
+		m->fds[m->n] = fcntl(fds[m->n], F_DUPFD_CLOEXEC, 0);
+		if (m->fds[m->n] < 0) {
+			message_free(m);
+			return -errno;
+		}
+	}
+	STAILQ_INSERT_TAIL(&child->queue, m, entry);
+	child->queued++;
+	return sd_event_source_set_io_events(child->io, EPOLLIN | EPOLLOUT);
+}
+
+void child_send(struct child *child, void *message, const int *fds, unsigned n)
+{
+	int r = -EAGAIN;
+
+	if (child->state != CHILD_RUNNING || child->fd < 0)
+		return;
+	if (STAILQ_EMPTY(&child->queue))
+		r = wire_send(child->fd, message, fds, n);
+	if (r == -EAGAIN)
+		r = queue_message(child, message, fds, n);
+	if (r < 0) {
+		log_warning("%s[%d] cannot be spoken to (%s): killed", child->ops->program,
+			child->pid, strerror(-r));
+		child_kill(child);
+	}
+}
+
+void child_send_if_idle(struct child *child, void *message)
+{
+	if (child->state == CHILD_RUNNING && child->fd >= 0 && STAILQ_EMPTY(&child->queue))
+		(void)wire_send(child->fd, message, NULL, 0);
+}
+
+void child_kill(struct child *child)
+{
+	int r;
+
+	if (child->state != CHILD_RUNNING)
+		return;
+	child->state = CHILD_KILLED;
+	(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+	r = sd_event_add_time_relative(sd_event_source_get_event(child->death), &child->grace,
+		CLOCK_MONOTONIC, child->grace_us, 0, on_grace, child);
+	if (r < 0)
+		log_error("cannot watch %s[%d] die: %s", child->ops->program, child->pid, strerror(-r));
+	if (child->io)
+		(void)sd_event_source_set_enabled(child->io, SD_EVENT_OFF);
+}
+
+bool child_was_tombstone(const struct child *child)
+{
+	/* The grace timer fires once, and is on until then. */
+	return child->grace && sd_event_source_get_enabled(child->grace, NULL) == 0;
+}
+
+struct child *child_free(struct child *child)
+{
+	if (!child)
+		return NULL;
+	child_hang_up(child);
+	sd_event_source_disable_unref(child->death);
+	sd_event_source_disable_unref(child->grace);
+	if (child->pidfd >= 0)
+		close(child->pidfd);
+	free(child);
+	return NULL;
+}
+
+uint64_t child_cpu_ns(const struct child *child)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(child->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool proc_file_has(const struct child *child, const char *file, const char *what)
+{
+	char path[64], text[512];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", child->pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, what) != NULL;
+}
+
+bool child_is_stopped(const struct child *child)
+{
+	/* The program's name is ours, so ") T" can only be the state. */
+	return proc_file_has(child, "stat", ") T ") || proc_file_has(child, "stat", ") t ") ||
+		proc_file_has(child, "wchan", "freez") || proc_file_has(child, "wchan", "refrigerator");
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_CHILD_H
+#define VENCD_CHILD_H
+
+/*
+ * A child process of the supervisor: spawned, spoken to over a wire pair, killed, buried. Nothing
+ * here waits: death is told by the pidfd, output that does not fit is queued with a bound.
+ */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/wire.h"
+
+enum child_state {
+	CHILD_RUNNING = 1,
+	CHILD_KILLED,    /* SIGKILL was sent */
+	CHILD_TOMBSTONE, /* and it did not die in KillGrace */
+	CHILD_DEAD,      /* waited for; ops->dead is next */
+};
+
+struct child;
+struct child_message;
+
+struct child_ops {
+	const char *program; /* "vencd-worker" */
+	/* A checked message. The child may be killed from here, never freed. */
+	void (*message)(struct child *child, const union wire_message *message);
+	/* A tombstone came to be. May be NULL. */
+	void (*tombstone)(struct child *child);
+	/* It is dead; info as waitid() gave it. The owner must call child_free(). */
+	void (*dead)(struct child *child, const siginfo_t *info);
+};
+
+struct child {
+	const struct child_ops *ops;
+	void *owner;
+	enum child_state state;
+	pid_t pid;
+	int pidfd, fd;
+	uint64_t grace_us; /* from SIGKILL to tombstone */
+	sd_event_source *io, *death, *grace;
+	STAILQ_HEAD(, child_message) queue;
+	unsigned queued;
+};
+
+#define CHILD_QUEUE_MAX 1024u /* messages that wait for a child to read; more kills it */
+
+/*
+ * Spawns the program of ops (beside our own executable, else in the libexec directory). fd is the
+ * child's fd 3 (-1: a new wire pair, whose other end becomes child->fd); fd4 its fd 4 (-1: none).
+ * Both stay the caller's. *ret belongs to the caller until ops->dead.
+ */
+int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
+	uint64_t grace_us, int fd, int fd4);
+
+/* Sends or queues a message with copies of n fds. A child that does not read is killed. */
+void child_send(struct child *child, void *message, const int *fds, unsigned n);
+
+/* Sends only if nothing is queued before it: for progress, which may be skipped. */
+void child_send_if_idle(struct child *child, void *message);
+
+/* SIGKILL, once. */
+void child_kill(struct child *child);
+
+/* In ops->dead: whether it had been counted as a tombstone. */
+bool child_was_tombstone(const struct child *child);
+
+/* After ops->dead, or at the daemon's own end. NULL is allowed. */
+struct child *child_free(struct child *child);
+
+/* CPU time that the process has used, ns; 0 when it cannot be told. */
+uint64_t child_cpu_ns(const struct child *child);
+
+/* Whether the process is stopped or frozen, so that its silence says nothing. */
+bool child_is_stopped(const struct child *child);
+
+/* Directory of the programs; fills path with at most size bytes. */
+int child_program_path(const char *program, char *path, size_t size);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_SUPERVISOR_H
+#define VENCD_SUPERVISOR_H
+
+/*
+ * The supervisor's state: one struct, one thread, one event loop. The parts:
+ *
+ *	registry.c   which encoders there are, and what their probes showed
+ *	placement.c  which of them a request gets
+ *	front.c      the processes that talk to clients, one per uid
+ *	request.c    what fronts ask for
+ *	session.c    a session's life and accounts, from memory to report
+ *	attempt.c    one try of a session in a worker
+ *	worker.c     worker processes: warm, bound, tainted, drained
+ *	stream.c     adapters for one-shot requests
+ *	watch.c      the tick that feeds watchdog.c
+ *	archive.c    reports of ended sessions
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/child.h"
+#include "daemon/config.h"
+#include "daemon/registry.h"
+#include "daemon/report.h"
+#include "daemon/watchdog.h"
+
+enum supervisor_state {
+	SUPERVISOR_SERVING = 1,
+	SUPERVISOR_STOPPING, /* no new sessions; running ones may finish until StopTimeout */
+	SUPERVISOR_CUTTING,  /* all sessions were ended; fronts deliver what they have */
+};
+
+struct attempt;
+struct session;
+
+struct worker {
+	LIST_ENTRY(worker) entry;
+	struct supervisor *supervisor;
+	struct child *child;
+	const struct encoder_entry *encoder; /* NULL: warm */
+	uint32_t uid;                        /* of its clients, once bound */
+	bool ready;   /* WIRE_READY came */
+	bool tainted; /* has abandoned a call */
+	uint64_t asked;     /* pings sent */
+	uint64_t answered;  /* the last one answered */
+	uint64_t silent_ns; /* how long a ping has been unanswered */
+	sd_event_source *drain;
+	LIST_HEAD(, attempt) attempts; /* all whose memory its threads may still touch */
+};
+
+enum attempt_state {
+	ATTEMPT_LIVE = 1, /* its session runs */
+	ATTEMPT_CLOSING,  /* its session has ended; the thread has not said that it is through */
+	ATTEMPT_LEAKED,   /* a call was abandoned: the thread never comes to an end */
+	ATTEMPT_RETURNED, /* and it came back late, and parked */
+};
+
+struct attempt {
+	LIST_ENTRY(attempt) entry; /* of the worker */
+	enum attempt_state state;
+	uint64_t number;           /* unique in the daemon's life */
+	struct worker *worker;
+	struct session *session; /* NULL unless LIVE */
+	struct call_slot *slot;
+	struct plane_attempt *ring; /* header and log, read-only */
+	struct watch watch;
+	uint64_t pixels;
+	bool opened;
+};
+
+struct waiter {
+	LIST_ENTRY(waiter) entry;
+	struct front *front;
+	uint64_t seq;
+	bool progress;
+};
+
+struct session {
+	LIST_ENTRY(session) entry;
+	struct supervisor *supervisor;
+	uint64_t id;
+	uint8_t token[16];
+	uint32_t uid;
+	struct plane_layout layout;
+	struct plane_control *control; /* rw */
+	struct plane_submit *submit;   /* read-only */
+	int packet_pipe;               /* write end: to wake the client at the cut */
+	int lease;                     /* read end: its hang-up is the client's end */
+	sd_event_source *lease_source;
+	struct attempt *attempt; /* the current one */
+	uint64_t memory;         /* charged bytes */
+	uint64_t created_ns;
+	struct session_report report; /* attempt[n] of the current attempt is its record */
+	struct encoder_info plan;
+	LIST_HEAD(, waiter) waiters;
+};
+
+struct front {
+	LIST_ENTRY(front) entry;
+	struct supervisor *supervisor;
+	struct child *child;
+	uint32_t uid;
+	bool ready;
+	unsigned connections;  /* handed over and not gone */
+	uint64_t asked, answered, silent_ns;
+	struct handing *handing; /* connections whose taking was not confirmed yet */
+	sd_event_source *idle;
+};
+
+/* A request that waits for a probe. */
+struct pending_open {
+	TAILQ_ENTRY(pending_open) entry;
+	struct front *front;
+	struct wire_open open;
+};
+
+struct archived {
+	TAILQ_ENTRY(archived) entry;
+	uint8_t token[16];
+	struct session_report report;
+};
+
+struct supervisor {
+	struct config config;
+	sd_event *event;
+	enum supervisor_state state;
+	int private_connection; /* --connection: its number, else 0 */
+	bool exit_with_connection;
+	uint64_t next_number; /* sessions, attempts, connections, pings */
+	struct registry registry;
+	LIST_HEAD(, front) fronts;
+	LIST_HEAD(, worker) workers;
+	LIST_HEAD(, session) sessions;
+	LIST_HEAD(, stream) streams;
+	TAILQ_HEAD(, pending_open) pending;
+	unsigned n_pending, n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
+	TAILQ_HEAD(, archived) archive;
+	sd_event_source *listen, *tick, *stop_timer;
+	uint64_t last_tick_ns;
+};
+
+/* main.c: begins an orderly stop; called again (or by its timer), cuts everything. */
+void supervisor_stop(struct supervisor *supervisor);
+
+/* main.c: ends the event loop once nothing is left to wait for. Called at every end of something. */
+void supervisor_check_done(struct supervisor *supervisor);
+
+uint64_t supervisor_now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t supervisor_wall_us(void); /* CLOCK_REALTIME */
+
+/* front.c */
+int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection);
+void front_push_devices(struct front *front);
+void front_tick(struct front *front, uint64_t elapsed_ns);
+void front_refuse(
+	struct front *front, uint64_t seq, enum wire_error error, const struct vencd_refusal *why);
+
+/* request.c */
+void request_handle(struct front *front, const union wire_message *message);
+void request_retry_pending(struct supervisor *supervisor);
+void request_drop_pending(struct supervisor *supervisor, const struct front *front);
+void request_fill_session(const struct session *session, struct wire_session *ret);
+
+/* session.c */
+int session_open(struct front *front, const struct wire_open *open,
+	const struct encoder_entry *encoder, const struct encoder_params *params,
+	const struct attempt_report *why);
+struct session *session_find(struct supervisor *supervisor, uint64_t id);
+/* The current attempt is over: cut, accounts, report. */
+void session_end(struct session *session, enum attempt_end end, const char *cause);
+void session_cancel(struct session *session, uint32_t cause, const char *text);
+void session_progress(struct session *session);
+void session_drop_waiters(struct supervisor *supervisor, const struct front *front, uint64_t seq);
+
+/* attempt.c */
+int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
+	const int *fds, struct call_slot *slot, struct plane_attempt *ring);
+/* Closes the commit word and writes its part of the session's report. Returns the cut. */
+uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end);
+/* Takes it from its session; its worker keeps it until its thread is through, or dead. */
+void attempt_part(struct attempt *attempt, enum attempt_end end);
+/* Its call was given up: counted, and the worker tainted. */
+void attempt_abandoned(struct attempt *attempt);
+/* An abandoned call came back. */
+void attempt_returned(struct attempt *attempt);
+void attempt_free(struct attempt *attempt);
+void attempt_message(struct worker *worker, const union wire_message *message);
+
+/* worker.c */
+int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
+	struct worker **ret);
+int worker_spawn(struct supervisor *supervisor, struct worker **ret);
+void worker_keep_warm(struct supervisor *supervisor);
+void worker_taint(struct worker *worker);
+void worker_attempt_gone(struct worker *worker);
+bool worker_is_software(const struct worker *worker);
+
+/* stream.c */
+void stream_start(struct front *front, const struct wire_stream *request);
+void stream_kill_all(struct supervisor *supervisor);
+
+/* watch.c */
+int watch_start(struct supervisor *supervisor);
+void watch_wake(struct supervisor *supervisor); /* something is timed again */
+
+/* archive.c */
+void archive_add(struct session *session);
+const struct archived *archive_find(const struct supervisor *supervisor, uint64_t id);
+void archive_clear(struct supervisor *supervisor);
+
+#endif

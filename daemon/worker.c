@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Worker processes. A warm worker has loaded its libraries and belongs to nobody; its first attempt
+ * binds it to one encoder and one client uid for good. Software attempts are alone in their worker;
+ * the others share one up to SessionsPerWorker, with one open outstanding at a time, so that a
+ * wedged open holds nobody else up.
+ *
+ * A worker ends by SIGKILL alone: when its last attempt is gone, when it is tainted and drained, or
+ * when its loop is silent. Nothing of it is freed here before the pidfd has told of its death,
+ * since until then its threads may write to the slots.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+bool worker_is_software(const struct worker *worker)
+{
+	return worker->encoder && worker->encoder->limits->backend == VENCD_BACKEND_SOFTWARE;
+}
+
+static struct wire_device *worker_row(struct worker *worker)
+{
+	return worker->encoder ?
+		registry_row(&worker->supervisor->registry, worker->encoder) :
+		NULL;
+}
+
+static void worker_message(struct child *child, const union wire_message *message)
+{
+	struct worker *worker = child->owner;
+
+	switch (message->h.type) {
+	case WIRE_READY:
+		worker->ready = true;
+		break;
+	case WIRE_PONG:
+		worker->answered = message->h.seq;
+		worker->silent_ns = 0;
+		break;
+	case WIRE_ATTEMPT_OPENED:
+	case WIRE_ATTEMPT_ENDED:
+		attempt_message(worker, message);
+		break;
+	default:
+		log_warning("vencd-worker[%d] sent a message that is none of its: killed", child->pid);
+		child_kill(child);
+	}
+}
+
+static void worker_tombstone(struct child *child)
+{
+	struct worker *worker = child->owner;
+	struct wire_device *row = worker_row(worker);
+
+	worker->supervisor->n_tombstones++;
+	if (row)
+		row->tombstones++;
+	registry_changed(&worker->supervisor->registry);
+	supervisor_check_done(worker->supervisor);
+}
+
+/* How its attempts ended when the process died under them. */
+static void end_attempts(struct worker *worker, enum attempt_end end, const siginfo_t *info)
+{
+	struct attempt *attempt, *next;
+	char cause[128];
+
+	if (end == ATTEMPT_CRASHED)
+		snprintf(cause, sizeof(cause), "the encoder's process was killed by signal %d (%s)",
+			info->si_status, strsignal(info->si_status));
+	else
+		snprintf(cause, sizeof(cause), "the encoder's process ended by itself, status %d",
+			info->si_status);
+	for (attempt = LIST_FIRST(&worker->attempts); attempt; attempt = next) {
+		next = LIST_NEXT(attempt, entry);
+		if (attempt->session) {
+			struct attempt_report *report = &attempt->session->report.attempt[0];
+
+			report += attempt->session->report.attempts - 1;
+			report->signal = end == ATTEMPT_CRASHED ? (uint32_t)info->si_status : 0;
+			report->exit_code = end == ATTEMPT_EXITED ? (uint32_t)info->si_status : 0;
+			session_end(attempt->session, end, cause);
+		}
+	}
+}
+
+static void count_reclaimed(struct worker *worker)
+{
+	struct wire_device *row = worker_row(worker);
+	struct attempt *attempt;
+
+	if (row && worker->tainted)
+		row->tainted--;
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+		if (attempt->state == ATTEMPT_LEAKED || attempt->state == ATTEMPT_RETURNED) {
+			row->reclaimed++;
+			row->leaked_threads--;
+		}
+}
+
+/* A crash is a death that nobody here asked for. */
+static void note_crash(struct worker *worker, bool asked, const siginfo_t *info)
+{
+	struct wire_device *row = worker_row(worker);
+
+	if (asked)
+		return;
+	if (row && info->si_code != CLD_EXITED && !LIST_EMPTY(&worker->attempts))
+		row->crashed++;
+	end_attempts(worker, info->si_code == CLD_EXITED ? ATTEMPT_EXITED : ATTEMPT_CRASHED, info);
+}
+
+static void worker_dead(struct child *child, const siginfo_t *info)
+{
+	struct worker *worker = child->owner;
+	struct supervisor *sv = worker->supervisor;
+	struct wire_device *row = worker_row(worker);
+
+	note_crash(worker, child->grace != NULL, info);
+	count_reclaimed(worker);
+	if (child_was_tombstone(child)) {
+		sv->n_tombstones--;
+		if (row)
+			row->tombstones--;
+	}
+	while (!LIST_EMPTY(&worker->attempts))
+		attempt_free(LIST_FIRST(&worker->attempts));
+	registry_changed(&sv->registry);
+	sd_event_source_disable_unref(worker->drain);
+	LIST_REMOVE(worker, entry);
+	sv->n_workers--;
+	child_free(child);
+	free(worker);
+	worker_keep_warm(sv);
+	supervisor_check_done(sv);
+}
+
+static const struct child_ops worker_ops = {
+	.program = "vencd-worker",
+	.message = worker_message,
+	.tombstone = worker_tombstone,
+	.dead = worker_dead,
+};
+
+int worker_spawn(struct supervisor *supervisor, struct worker **ret)
+{
+	struct worker *worker;
+	int r;
+
+	if (supervisor->n_workers >= supervisor->config.workers_max)
+		return -EUSERS;
+	worker = calloc(1, sizeof(*worker));
+	if (!worker)
+		return -ENOMEM;
+	worker->supervisor = supervisor;
+	LIST_INIT(&worker->attempts);
+	r = child_spawn(&worker->child, supervisor->event, &worker_ops, worker,
+		supervisor->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+	if (r < 0) {
+		free(worker);
+		return r;
+	}
+	LIST_INSERT_HEAD(&supervisor->workers, worker, entry);
+	supervisor->n_workers++;
+	*ret = worker;
+	return 0;
+}
+
+void worker_keep_warm(struct supervisor *supervisor)
+{
+	struct worker *worker;
+	unsigned warm = 0;
+
+	if (supervisor->state != SUPERVISOR_SERVING)
+		return;
+	LIST_FOREACH(worker, &supervisor->workers, entry)
+		warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
+	/* One at a time, each when the one before is ready or gone: a worker that can not even
+	 * start must not make a loop. */
+	if (warm < supervisor->config.warm_workers)
+		(void)worker_spawn(supervisor, &worker);
+}
+
+/* Attempts that keep the process alive; those of software do so only while their session runs. */
+static unsigned busy_attempts(const struct worker *worker, unsigned *opening)
+{
+	struct attempt *attempt;
+	unsigned n = 0;
+
+	*opening = 0;
+	LIST_FOREACH(attempt, &worker->attempts, entry) {
+		n += attempt->state == ATTEMPT_LIVE ||
+			(attempt->state == ATTEMPT_CLOSING && !worker_is_software(worker));
+		*opening += attempt->state == ATTEMPT_LIVE && !attempt->opened;
+	}
+	return n;
+}
+
+static bool may_share(const struct worker *worker, const struct encoder_entry *encoder, uint32_t uid)
+{
+	const struct config *config = &worker->supervisor->config;
+	unsigned opening, max = encoder->limits->sessions_per_worker;
+
+	if (worker->encoder != encoder || worker->uid != uid || worker->tainted ||
+		worker->child->state != CHILD_RUNNING)
+		return false;
+	if (max > config->sessions_per_worker)
+		max = config->sessions_per_worker;
+	return busy_attempts(worker, &opening) < max && opening == 0;
+}
+
+static bool is_warm(const struct worker *worker)
+{
+	return !worker->encoder && worker->child->state == CHILD_RUNNING;
+}
+
+/* One that shares, else a warm and ready one, else any warm one, else a new one. */
+int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
+	struct worker **ret)
+{
+	struct worker *worker, *best = NULL;
+	int r;
+
+	LIST_FOREACH(worker, &supervisor->workers, entry) {
+		if (encoder->limits->sessions_per_worker > 1 && may_share(worker, encoder, uid)) {
+			*ret = worker;
+			return 0;
+		}
+		if (is_warm(worker) && (!best || (worker->ready && !best->ready)))
+			best = worker;
+	}
+	if (!best) {
+		r = worker_spawn(supervisor, &best);
+		if (r < 0)
+			return r;
+	}
+	best->encoder = encoder;
+	best->uid = uid;
+	*ret = best;
+	worker_keep_warm(supervisor);
+	return 0;
+}
+
+static int on_drain(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker *worker = userdata;
+	struct attempt *attempt, *next;
+
+	(void)source;
+	(void)usec;
+	for (attempt = LIST_FIRST(&worker->attempts); attempt; attempt = next) {
+		next = LIST_NEXT(attempt, entry);
+		if (attempt->session)
+			session_end(attempt->session, ATTEMPT_DRAINED,
+				"its worker had to go, because another call there was abandoned");
+	}
+	child_kill(worker->child);
+	return 0;
+}
+
+void worker_taint(struct worker *worker)
+{
+	struct wire_plain taint = {.h = {.type = WIRE_TAINT, .size = sizeof(taint)}};
+	struct supervisor *sv = worker->supervisor;
+
+	if (worker->tainted)
+		return;
+	worker->tainted = true;
+	worker_row(worker)->tainted++;
+	child_send(worker->child, &taint, NULL, 0);
+	if (sd_event_add_time_relative(sv->event, &worker->drain, CLOCK_MONOTONIC,
+		    sv->config.drain_ms * UINT64_C(1000), 0, on_drain, worker) < 0)
+		child_kill(worker->child);
+}
+
+/* A bound worker without attempts has no purpose: the kernel reclaims all that it held. */
+void worker_attempt_gone(struct worker *worker)
+{
+	unsigned opening;
+
+	if (worker->encoder && busy_attempts(worker, &opening) == 0)
+		child_kill(worker->child);
+}
