@@ -99,7 +99,7 @@ struct plane_entry {
 	uint64_t total_digest; /* FNV-1a, 64 bit, over the bytes of all packets */
 	uint64_t reserved[2];
 };
-_Static_assert(sizeof(struct plane_entry) == 104, "the commit log is shared with other programs");
+_Static_assert(sizeof(struct plane_entry) == 96, "the commit log is shared with other programs");
 
 /* Attempt ring: this header, the log at PLANE_PAGE, the data after it at plane_data_offset(). */
 struct plane_attempt {
