@@ -78,16 +78,16 @@ static unsigned value_of(const char *const *names, size_t n, const char *name)
 }
 
 /* Both functions of one enum. */
-#define DEFINE_NAMES(what)                                                                         \
-	const char *vencd_##what##_name(enum vencd_##what value)                                   \
-	{                                                                                          \
-		return name_of(what##_names, sizeof(what##_names) / sizeof(what##_names[0]),       \
-			(unsigned)value);                                                          \
-	}                                                                                          \
-	enum vencd_##what vencd_##what##_from_name(const char *name)                               \
-	{                                                                                          \
-		return (enum vencd_##what)value_of(                                                \
-			what##_names, sizeof(what##_names) / sizeof(what##_names[0]), name);       \
+#define DEFINE_NAMES(what)                                                                   \
+	const char *vencd_##what##_name(enum vencd_##what value)                             \
+	{                                                                                    \
+		return name_of(what##_names, sizeof(what##_names) / sizeof(what##_names[0]), \
+			(unsigned)value);                                                    \
+	}                                                                                    \
+	enum vencd_##what vencd_##what##_from_name(const char *name)                         \
+	{                                                                                    \
+		return (enum vencd_##what)value_of(                                          \
+			what##_names, sizeof(what##_names) / sizeof(what##_names[0]), name); \
 	}
 
 DEFINE_NAMES(codec)

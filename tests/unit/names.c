@@ -12,12 +12,12 @@
 
 #include "client/vencd.h"
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);            \
-			exit(1);                                                                   \
-		}                                                                                  \
+#define CHECK(condition)                                                                \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			exit(1);                                                        \
+		}                                                                       \
 	} while (0)
 
 /* Checks an enum whose values 1 to n have the given names, in order. */
@@ -58,8 +58,8 @@ int main(void)
 	CHECK_ENUM(rate_control, "quality", "vbr", "capped_vbr", "cbr");
 	CHECK_ENUM(backend, "any", "hardware", "software", "null");
 	CHECK_ENUM(on_failure, "failover", "fail");
-	CHECK_ENUM(outcome, "incomplete", "complete", "degraded", "truncated", "failed",
-		"cancelled");
+	CHECK_ENUM(
+		outcome, "incomplete", "complete", "degraded", "truncated", "failed", "cancelled");
 	CHECK_ENUM(cancel_cause, "asked", "input_failed", "output_failed");
 	check_exit_codes();
 	return 0;
