@@ -82,13 +82,14 @@ static void note_call(struct attempt *attempt, struct attempt_report *report)
 
 	report->call = slot_call(word);
 	report->call_frame = atomic_load_explicit(&attempt->slot->frame, memory_order_relaxed);
-	report->waited_ms =
-		(uint32_t)((attempt->watch.waited_ns + attempt->watch.busy_ns) / 1000000);
+	report->waited_ms = (uint32_t)((attempt->watch.waited_ns + attempt->watch.busy_ns) /
+		1000000);
 	report->budget_ms = watchdog_budget_ms(
 		&attempt->worker->supervisor->config, word, attempt->pixels);
 }
 
-static void note_bad_end(struct attempt *attempt, enum attempt_end end, struct attempt_report *report)
+static void note_bad_end(
+	struct attempt *attempt, enum attempt_end end, struct attempt_report *report)
 {
 	switch (end) {
 	case ATTEMPT_ABANDONED:
@@ -179,8 +180,8 @@ static struct attempt *attempt_find(struct worker *worker, uint64_t number)
 	struct attempt *attempt;
 
 	LIST_FOREACH(attempt, &worker->attempts, entry)
-		if (attempt->number == number)
-			return attempt;
+	if (attempt->number == number)
+		return attempt;
 	return NULL;
 }
 

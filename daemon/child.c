@@ -99,8 +99,8 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 
 	sigemptyset(&none);
 	sigfillset(&all);
-	r = posix_spawnattr_setflags(attributes,
-		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	r = posix_spawnattr_setflags(
+		attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 	r = r ? r : posix_spawnattr_setsigmask(attributes, &none);
 	return -(r ? r : posix_spawnattr_setsigdefault(attributes, &all));
 }
@@ -192,8 +192,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 		if (r <= 0) {
 			/* Its pidfd will tell of its death; silence it here, and make sure. */
 			if (r == -EPROTO)
-				log_warning("%s[%d] broke the protocol: killed", child->ops->program,
-					child->pid);
+				log_warning("%s[%d] broke the protocol: killed",
+					child->ops->program, child->pid);
 			child_kill(child);
 			return 0;
 		}
@@ -278,8 +278,12 @@ int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops
 
 	if (!child)
 		return -ENOMEM;
-	*child = (struct child){.ops = ops, .owner = owner, .state = CHILD_RUNNING, .pidfd = -1,
-		.fd = -1, .grace_us = grace_us};
+	*child = (struct child){.ops = ops,
+		.owner = owner,
+		.state = CHILD_RUNNING,
+		.pidfd = -1,
+		.fd = -1,
+		.grace_us = grace_us};
 	STAILQ_INIT(&child->queue);
 	r = child_program_path(ops->program, path, sizeof(path));
 	if (r == 0 && fd < 0)
@@ -360,7 +364,8 @@ void child_kill(struct child *child)
 	r = sd_event_add_time_relative(sd_event_source_get_event(child->death), &child->grace,
 		CLOCK_MONOTONIC, child->grace_us, 0, on_grace, child);
 	if (r < 0)
-		log_error("cannot watch %s[%d] die: %s", child->ops->program, child->pid, strerror(-r));
+		log_error("cannot watch %s[%d] die: %s", child->ops->program, child->pid,
+			strerror(-r));
 	if (child->io)
 		(void)sd_event_source_set_enabled(child->io, SD_EVENT_OFF);
 }
@@ -416,5 +421,6 @@ bool child_is_stopped(const struct child *child)
 {
 	/* The program's name is ours, so ") T" can only be the state. */
 	return proc_file_has(child, "stat", ") T ") || proc_file_has(child, "stat", ") t ") ||
-		proc_file_has(child, "wchan", "freez") || proc_file_has(child, "wchan", "refrigerator");
+		proc_file_has(child, "wchan", "freez") ||
+		proc_file_has(child, "wchan", "refrigerator");
 }

@@ -35,8 +35,8 @@ static void reject(struct search *search, const struct encoder_entry *entry, con
 {
 	if (search->rejected < REPORT_REJECTED_MAX)
 		snprintf(search->placement->why.rejected[search->rejected++],
-			sizeof(search->placement->why.rejected[0]), "%s: %.90s", entry->limits->name,
-			why);
+			sizeof(search->placement->why.rejected[0]), "%s: %.90s",
+			entry->limits->name, why);
 }
 
 static const char *state_reason(const struct encoder_entry *entry)
@@ -104,9 +104,9 @@ static enum placement_result refuse(const struct search *search, const struct ve
 	if (!search->rejected)
 		snprintf(p->refusal.reason, sizeof(p->refusal.reason),
 			"this host has no %s encoder for the codecs asked for",
-			request->backend == VENCD_BACKEND_HARDWARE ? "hardware" :
-			request->backend == VENCD_BACKEND_NULL     ? "null (NullEncoder=no)" :
-								     "usable");
+			request->backend == VENCD_BACKEND_HARDWARE       ? "hardware"
+				: request->backend == VENCD_BACKEND_NULL ? "null (NullEncoder=no)"
+									 : "usable");
 	snprintf(p->refusal.advice, sizeof(p->refusal.advice),
 		"see `vencctl devices` for what there is; allow more codecs or another backend");
 	return PLACEMENT_REFUSED;
@@ -132,7 +132,8 @@ enum placement_result placement_choose(const struct registry *registry,
 			continue;
 		ret->params.threads = threads;
 		snprintf(ret->why.picked, sizeof(ret->why.picked), "%s %s encoder for %s",
-			i ? "first usable" : "preferred", vencd_backend_name(ret->encoder->limits->backend),
+			i ? "first usable" : "preferred",
+			vencd_backend_name(ret->encoder->limits->backend),
 			vencd_codec_name(request->codecs[i]));
 		return PLACEMENT_FOUND;
 	}

@@ -13,7 +13,7 @@
 
 enum placement_result {
 	PLACEMENT_FOUND = 1,
-	PLACEMENT_WAIT,    /* a better candidate than any proven one is still being probed */
+	PLACEMENT_WAIT, /* a better candidate than any proven one is still being probed */
 	PLACEMENT_REFUSED,
 };
 

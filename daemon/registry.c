@@ -25,8 +25,8 @@ static int on_push(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	LIST_FOREACH(front, &registry->supervisor->fronts, entry)
-		if (front->ready)
-			front_push_devices(front);
+	if (front->ready)
+		front_push_devices(front);
 	return 0;
 }
 
@@ -208,8 +208,8 @@ static bool is_word_of(const char *words, const char *word)
 
 static bool is_enabled(const struct config *config, const struct encoder_limits *limits)
 {
-	return limits->backend == VENCD_BACKEND_NULL ? config->null_encoder :
-						       is_word_of(config->software, limits->name);
+	return limits->backend == VENCD_BACKEND_NULL ? config->null_encoder
+						     : is_word_of(config->software, limits->name);
 }
 
 int registry_start(struct registry *registry, struct supervisor *supervisor)

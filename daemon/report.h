@@ -57,7 +57,7 @@ struct session_report {
 	uint32_t outcome; /* enum vencd_outcome */
 	uint64_t id;
 	uint32_t uid;
-	uint32_t codec; /* enum vencd_codec that was chosen */
+	uint32_t codec;                /* enum vencd_codec that was chosen */
 	uint64_t created_us, ended_us; /* CLOCK_REALTIME */
 	uint64_t frames_submitted, frames_encoded, frames_lost, frames_cancelled;
 	uint64_t packets, bytes, digest, discarded_packets;

@@ -36,8 +36,8 @@
 #ifndef SLOT_LOAD
 #define SLOT_LOAD(p) atomic_load_explicit((p), memory_order_acquire)
 #define SLOT_STORE(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define SLOT_CAS(p, expected, desired)                                                             \
-	atomic_compare_exchange_strong_explicit(                                                   \
+#define SLOT_CAS(p, expected, desired)           \
+	atomic_compare_exchange_strong_explicit( \
 		(p), (expected), (desired), memory_order_acq_rel, memory_order_acquire)
 #endif
 
@@ -68,10 +68,10 @@ struct call_slot {
 	_Atomic uint64_t word;
 	_Atomic uint64_t commit;
 	/* The flight recorder: information only, written by the worker. */
-	_Atomic uint64_t since_ns;  /* CLOCK_MONOTONIC, when the call began */
-	_Atomic uint64_t frame;     /* index of the frame in the call */
-	_Atomic uint64_t progress;  /* frames taken and packets received, together */
-	_Atomic uint64_t packets;   /* packets received from the library, committed or not */
+	_Atomic uint64_t since_ns; /* CLOCK_MONOTONIC, when the call began */
+	_Atomic uint64_t frame;    /* index of the frame in the call */
+	_Atomic uint64_t progress; /* frames taken and packets received, together */
+	_Atomic uint64_t packets;  /* packets received from the library, committed or not */
 };
 
 static inline uint64_t slot_word(uint64_t sequence, enum slot_call call, enum slot_state state)

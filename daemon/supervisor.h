@@ -44,11 +44,11 @@ struct worker {
 	struct child *child;
 	const struct encoder_entry *encoder; /* NULL: warm */
 	uint32_t uid;                        /* of its clients, once bound */
-	bool ready;   /* WIRE_READY came */
-	bool tainted; /* has abandoned a call */
-	uint64_t asked;     /* pings sent */
-	uint64_t answered;  /* the last one answered */
-	uint64_t silent_ns; /* how long a ping has been unanswered */
+	bool ready;                          /* WIRE_READY came */
+	bool tainted;                        /* has abandoned a call */
+	uint64_t asked;                      /* pings sent */
+	uint64_t answered;                   /* the last one answered */
+	uint64_t silent_ns;                  /* how long a ping has been unanswered */
 	sd_event_source *drain;
 	LIST_HEAD(, attempt) attempts; /* all whose memory its threads may still touch */
 };
@@ -63,7 +63,7 @@ enum attempt_state {
 struct attempt {
 	LIST_ENTRY(attempt) entry; /* of the worker */
 	enum attempt_state state;
-	uint64_t number;           /* unique in the daemon's life */
+	uint64_t number; /* unique in the daemon's life */
 	struct worker *worker;
 	struct session *session; /* NULL unless LIVE */
 	struct call_slot *slot;
@@ -106,7 +106,7 @@ struct front {
 	struct child *child;
 	uint32_t uid;
 	bool ready;
-	unsigned connections;  /* handed over and not gone */
+	unsigned connections; /* handed over and not gone */
 	uint64_t asked, answered, silent_ns;
 	struct handing *handing; /* connections whose taking was not confirmed yet */
 	sd_event_source *idle;
@@ -129,8 +129,9 @@ struct supervisor {
 	struct config config;
 	sd_event *event;
 	enum supervisor_state state;
-	int private_connection; /* --connection: its number, else 0 */
+	uint64_t private_connection; /* --connection: its number, else 0 */
 	bool exit_with_connection;
+	bool socket_is_ours;  /* bound by us, not passed in */
 	uint64_t next_number; /* sessions, attempts, connections, pings */
 	struct registry registry;
 	LIST_HEAD(, front) fronts;
@@ -141,7 +142,8 @@ struct supervisor {
 	unsigned n_pending, n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
 	TAILQ_HEAD(, archived) archive;
 	sd_event_source *listen, *tick, *stop_timer;
-	uint64_t last_tick_ns;
+	uint64_t last_tick_ns, ticks;
+	uint64_t tick_ns; /* length of the tick under way; 0: off */
 };
 
 /* main.c: begins an orderly stop; called again (or by its timer), cuts everything. */
@@ -150,7 +152,7 @@ void supervisor_stop(struct supervisor *supervisor);
 /* main.c: ends the event loop once nothing is left to wait for. Called at every end of something. */
 void supervisor_check_done(struct supervisor *supervisor);
 
-uint64_t supervisor_now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t supervisor_now_ns(void);  /* CLOCK_MONOTONIC */
 uint64_t supervisor_wall_us(void); /* CLOCK_REALTIME */
 
 /* front.c */
@@ -203,6 +205,7 @@ bool worker_is_software(const struct worker *worker);
 /* stream.c */
 void stream_start(struct front *front, const struct wire_stream *request);
 void stream_kill_all(struct supervisor *supervisor);
+void stream_drop_front(struct supervisor *supervisor, const struct front *front);
 
 /* watch.c */
 int watch_start(struct supervisor *supervisor);

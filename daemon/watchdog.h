@@ -20,10 +20,10 @@
 #include "daemon/slot.h"
 
 struct watch {
-	uint64_t seen;       /* the call word last seen */
-	uint64_t waited_ns;  /* counted against the budget, since `seen` was first seen */
-	uint64_t busy_ns;    /* not counted, since the process burned CPU */
-	uint64_t cpu_ns;     /* the process's CPU time at the last tick */
+	uint64_t seen;      /* the call word last seen */
+	uint64_t waited_ns; /* counted against the budget, since `seen` was first seen */
+	uint64_t busy_ns;   /* not counted, since the process burned CPU */
+	uint64_t cpu_ns;    /* the process's CPU time at the last tick */
 };
 
 struct watch_input {
@@ -32,8 +32,8 @@ struct watch_input {
 	uint64_t cpu_ns;     /* the process's CPU time; only looked at when software */
 	bool answered;       /* the worker's loop has answered since the last tick */
 	bool software;
-	uint32_t budget_ms;  /* for this call: watchdog_budget_ms() */
-	uint32_t cap_ms;     /* SoftwareCallCap */
+	uint32_t budget_ms; /* for this call: watchdog_budget_ms() */
+	uint32_t cap_ms;    /* SoftwareCallCap */
 };
 
 enum watch_verdict {

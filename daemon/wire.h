@@ -104,7 +104,7 @@ struct wire_device {
 	int32_t quality_min, quality_max;
 	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
 	uint32_t probe_ms, probe_frames, probe_needs_frames;
-	uint32_t sessions;  /* attempts running now */
+	uint32_t sessions;                            /* attempts running now */
 	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */
 	uint32_t tainted, tombstones;                 /* processes now */
 	uint32_t leaked_threads;                      /* now */
@@ -157,9 +157,9 @@ struct wire_request {
 	struct wire_header h;
 	uint64_t id;
 	uint8_t token[16];
-	uint32_t cause;   /* CANCEL: enum vencd_cancel_cause */
-	uint32_t more;    /* WAIT: progress wanted */
-	char text[256];   /* CANCEL */
+	uint32_t cause; /* CANCEL: enum vencd_cancel_cause */
+	uint32_t more;  /* WAIT: progress wanted */
+	char text[256]; /* CANCEL */
 };
 
 struct wire_session {
@@ -186,7 +186,7 @@ struct wire_report {
  */
 struct wire_stream {
 	struct wire_header h;
-	uint64_t connection; /* ENCODE: the asking one; STREAM: the adapter's */
+	uint64_t connection;               /* ENCODE: the asking one; STREAM: the adapter's */
 	uint32_t ended_signal, ended_code; /* STREAM_ENDED */
 };
 

@@ -27,9 +27,8 @@ bool worker_is_software(const struct worker *worker)
 
 static struct wire_device *worker_row(struct worker *worker)
 {
-	return worker->encoder ?
-		registry_row(&worker->supervisor->registry, worker->encoder) :
-		NULL;
+	return worker->encoder ? registry_row(&worker->supervisor->registry, worker->encoder)
+			       : NULL;
 }
 
 static void worker_message(struct child *child, const union wire_message *message)
@@ -49,7 +48,8 @@ static void worker_message(struct child *child, const union wire_message *messag
 		attempt_message(worker, message);
 		break;
 	default:
-		log_warning("vencd-worker[%d] sent a message that is none of its: killed", child->pid);
+		log_warning(
+			"vencd-worker[%d] sent a message that is none of its: killed", child->pid);
 		child_kill(child);
 	}
 }
@@ -99,10 +99,10 @@ static void count_reclaimed(struct worker *worker)
 	if (row && worker->tainted)
 		row->tainted--;
 	LIST_FOREACH(attempt, &worker->attempts, entry)
-		if (attempt->state == ATTEMPT_LEAKED || attempt->state == ATTEMPT_RETURNED) {
-			row->reclaimed++;
-			row->leaked_threads--;
-		}
+	if (attempt->state == ATTEMPT_LEAKED || attempt->state == ATTEMPT_RETURNED) {
+		row->reclaimed++;
+		row->leaked_threads--;
+	}
 }
 
 /* A crash is a death that nobody here asked for. */
@@ -181,7 +181,7 @@ void worker_keep_warm(struct supervisor *supervisor)
 	if (supervisor->state != SUPERVISOR_SERVING)
 		return;
 	LIST_FOREACH(worker, &supervisor->workers, entry)
-		warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
+	warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
 	/* One at a time, each when the one before is ready or gone: a worker that can not even
 	 * start must not make a loop. */
 	if (warm < supervisor->config.warm_workers)
@@ -195,7 +195,8 @@ static unsigned busy_attempts(const struct worker *worker, unsigned *opening)
 	unsigned n = 0;
 
 	*opening = 0;
-	LIST_FOREACH(attempt, &worker->attempts, entry) {
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+	{
 		n += attempt->state == ATTEMPT_LIVE ||
 			(attempt->state == ATTEMPT_CLOSING && !worker_is_software(worker));
 		*opening += attempt->state == ATTEMPT_LIVE && !attempt->opened;
@@ -203,7 +204,8 @@ static unsigned busy_attempts(const struct worker *worker, unsigned *opening)
 	return n;
 }
 
-static bool may_share(const struct worker *worker, const struct encoder_entry *encoder, uint32_t uid)
+static bool may_share(
+	const struct worker *worker, const struct encoder_entry *encoder, uint32_t uid)
 {
 	const struct config *config = &worker->supervisor->config;
 	unsigned opening, max = encoder->limits->sessions_per_worker;
@@ -228,7 +230,8 @@ int worker_for(struct supervisor *supervisor, const struct encoder_entry *encode
 	struct worker *worker, *best = NULL;
 	int r;
 
-	LIST_FOREACH(worker, &supervisor->workers, entry) {
+	LIST_FOREACH(worker, &supervisor->workers, entry)
+	{
 		if (encoder->limits->sessions_per_worker > 1 && may_share(worker, encoder, uid)) {
 			*ret = worker;
 			return 0;

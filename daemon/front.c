@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Fronts: one process per client uid that reads what clients write. A connection is accepted here,
+ * its peer's uid taken, and the unread socket handed on; our copy is closed when the front has
+ * confirmed it. A front that does not answer in WorkerAnswer is killed, which costs its own uid its
+ * connections; sessions live on, their clients hold the memory.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#define IDLE_US (30 * UINT64_C(1000000)) /* a front without connections lives on this long */
+
+struct handing {
+	struct handing *next;
+	uint64_t connection;
+	uint32_t pid;
+	int fd;
+};
+
+static void handing_drop(struct front *front, uint64_t connection)
+{
+	for (struct handing **p = &front->handing; *p; p = &(*p)->next)
+		if ((*p)->connection == connection) {
+			struct handing *h = *p;
+
+			*p = h->next;
+			close(h->fd);
+			free(h);
+			return;
+		}
+}
+
+static void hand_over(struct front *front, const struct handing *h)
+{
+	struct wire_connection message = {.h = {WIRE_CONNECTION, sizeof(message), h->connection},
+		.uid = front->uid,
+		.pid = h->pid};
+
+	child_send(front->child, &message, &h->fd, 1);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct front *front = userdata;
+	struct wire_plain message = {.h = {WIRE_EXIT, sizeof(message), 0}};
+
+	(void)source;
+	(void)usec;
+	child_send(front->child, &message, NULL, 0);
+	return 0;
+}
+
+static void set_idle(struct front *front, bool idle)
+{
+	if (!idle) {
+		(void)sd_event_source_set_enabled(front->idle, SD_EVENT_OFF);
+		return;
+	}
+	(void)sd_event_source_set_time_relative(front->idle, IDLE_US);
+	(void)sd_event_source_set_enabled(front->idle, SD_EVENT_ONESHOT);
+}
+
+static void connection_gone(struct front *front, uint64_t connection)
+{
+	struct supervisor *sv = front->supervisor;
+
+	handing_drop(front, connection);
+	if (front->connections > 0 && --front->connections == 0)
+		set_idle(front, true);
+	if (sv->exit_with_connection && connection == sv->private_connection)
+		supervisor_stop(sv);
+}
+
+void front_push_devices(struct front *front)
+{
+	struct registry *registry = &front->supervisor->registry;
+
+	for (unsigned i = 0; i < registry->entries; i++) {
+		struct wire_device row = registry->entry[i].row;
+
+		row.last = i + 1 == registry->entries;
+		child_send(front->child, &row, NULL, 0);
+	}
+}
+
+static void front_ready(struct front *front)
+{
+	front->ready = true;
+	front_push_devices(front);
+	for (struct handing *h = front->handing; h; h = h->next)
+		hand_over(front, h);
+}
+
+static void front_message(struct child *child, const union wire_message *message)
+{
+	struct front *front = child->owner;
+
+	switch (message->h.type) {
+	case WIRE_READY:
+		if (!front->ready)
+			front_ready(front);
+		break;
+	case WIRE_PONG:
+		front->answered = message->h.seq;
+		front->silent_ns = 0;
+		break;
+	case WIRE_CONNECTION_TAKEN:
+		handing_drop(front, message->h.seq);
+		break;
+	case WIRE_CONNECTION_GONE:
+		connection_gone(front, message->h.seq);
+		break;
+	default:
+		request_handle(front, message);
+	}
+}
+
+static void front_tombstone(struct child *child)
+{
+	struct front *front = child->owner;
+
+	front->supervisor->n_tombstones++;
+	supervisor_check_done(front->supervisor);
+}
+
+static void front_free(struct front *front)
+{
+	while (front->handing)
+		handing_drop(front, front->handing->connection);
+	sd_event_source_disable_unref(front->idle);
+	free(front);
+}
+
+static void front_dead(struct child *child, const siginfo_t *info)
+{
+	struct front *front = child->owner;
+	struct supervisor *sv = front->supervisor;
+
+	if (info->si_code != CLD_EXITED && !child->grace)
+		log_warning("the front of uid %u was killed by signal %d (%s)", front->uid,
+			info->si_status, strsignal(info->si_status));
+	if (child_was_tombstone(child))
+		sv->n_tombstones--;
+	session_drop_waiters(sv, front, 0);
+	request_drop_pending(sv, front);
+	stream_drop_front(sv, front);
+	LIST_REMOVE(front, entry);
+	sv->n_fronts--;
+	front_free(front);
+	child_free(child);
+	if (sv->exit_with_connection)
+		supervisor_stop(sv);
+	supervisor_check_done(sv);
+}
+
+static const struct child_ops front_ops = {
+	.program = "vencd-front",
+	.message = front_message,
+	.tombstone = front_tombstone,
+	.dead = front_dead,
+};
+
+static int front_create(struct supervisor *sv, uint32_t uid, struct front **ret)
+{
+	struct front *front;
+	int r;
+
+	if (sv->n_fronts >= sv->config.fronts_max)
+		return -EUSERS;
+	front = calloc(1, sizeof(*front));
+	if (!front)
+		return -ENOMEM;
+	front->supervisor = sv;
+	front->uid = uid;
+	r = sd_event_add_time_relative(
+		sv->event, &front->idle, CLOCK_MONOTONIC, IDLE_US, 0, on_idle, front);
+	if (r >= 0)
+		r = child_spawn(&front->child, sv->event, &front_ops, front,
+			sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+	if (r < 0) {
+		front_free(front);
+		return r;
+	}
+	LIST_INSERT_HEAD(&sv->fronts, front, entry);
+	sv->n_fronts++;
+	*ret = front;
+	return 0;
+}
+
+static int front_of(struct supervisor *sv, uint32_t uid, struct front **ret)
+{
+	struct front *front;
+
+	LIST_FOREACH(front, &sv->fronts, entry)
+	if (front->uid == uid && front->child->state == CHILD_RUNNING) {
+		*ret = front;
+		return 0;
+	}
+	return front_create(sv, uid, ret);
+}
+
+int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct front *front;
+	struct handing *h;
+	int r;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	r = front_of(supervisor, peer.uid, &front);
+	if (r < 0)
+		return r;
+	if (front->connections >= supervisor->config.connections_per_user)
+		return -EUSERS;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = (struct handing){front->handing, ++supervisor->next_number, (uint32_t)peer.pid, fd};
+	front->handing = h;
+	front->connections++;
+	set_idle(front, false);
+	if (front->ready)
+		hand_over(front, h);
+	*ret_connection = h->connection;
+	watch_wake(supervisor);
+	return 0;
+}
+
+/* A silent front: its uid's clients are held up by it, and by nobody else. */
+void front_tick(struct front *front, uint64_t elapsed_ns)
+{
+	struct wire_plain ping = {.h = {WIRE_PING, sizeof(ping), 0}};
+	struct config *config = &front->supervisor->config;
+
+	if (!front->ready || front->child->state != CHILD_RUNNING)
+		return;
+	if (front->answered == front->asked) {
+		ping.h.seq = ++front->asked;
+		child_send(front->child, &ping, NULL, 0);
+		return;
+	}
+	front->silent_ns += elapsed_ns;
+	if (front->silent_ns <= config->answer_budget_ms * UINT64_C(1000000))
+		return;
+	front->silent_ns = 0;
+	if (child_is_stopped(front->child))
+		return;
+	log_warning("the front of uid %u does not answer: killed", front->uid);
+	child_kill(front->child);
+}
+
+void front_refuse(
+	struct front *front, uint64_t seq, enum wire_error error, const struct vencd_refusal *why)
+{
+	struct wire_refused refused = {
+		.h = {WIRE_REFUSED, sizeof(refused), seq}, .error = error, .refusal = *why};
+
+	child_send(front->child, &refused, NULL, 0);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * What fronts ask for. A front has checked JSON; this checks the struct again, since a front may
+ * have been taken over by its client. A request for an encoder whose probe still runs waits for it,
+ * at most ProbeBudget.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/placement.h"
+#include "daemon/supervisor.h"
+
+#define PENDING_MAX 256u
+#define WAITERS_MAX 64u
+#define DEFAULT_THREADS_MAX 64u
+
+static void refuse(struct front *front, uint64_t seq, enum wire_error error, const char *reason,
+	const char *advice)
+{
+	struct vencd_refusal why = {0};
+
+	snprintf(why.reason, sizeof(why.reason), "%s", reason);
+	snprintf(why.advice, sizeof(why.advice), "%s", advice);
+	front_refuse(front, seq, error, &why);
+}
+
+static uint32_t threads_for(const struct supervisor *sv)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (sv->config.encoder_threads)
+		return sv->config.encoder_threads;
+	if (cores < 1)
+		cores = 1;
+	return cores < (long)DEFAULT_THREADS_MAX ? (uint32_t)cores : DEFAULT_THREADS_MAX;
+}
+
+/* Returns false when the request has to wait for a probe. */
+static bool try_open(struct front *front, const struct wire_open *open)
+{
+	struct supervisor *sv = front->supervisor;
+	struct placement placement;
+
+	switch (placement_choose(&sv->registry, &open->params, threads_for(sv), &placement)) {
+	case PLACEMENT_WAIT:
+		return false;
+	case PLACEMENT_REFUSED:
+		front_refuse(front, open->h.seq, placement.error, &placement.refusal);
+		return true;
+	case PLACEMENT_FOUND:
+		(void)session_open(
+			front, open, placement.encoder, &placement.params, &placement.why);
+		return true;
+	}
+	return true;
+}
+
+static void enqueue(struct front *front, const struct wire_open *open)
+{
+	struct supervisor *sv = front->supervisor;
+	struct pending_open *pending = sv->n_pending < PENDING_MAX ? calloc(1, sizeof(*pending))
+								   : NULL;
+
+	if (!pending) {
+		refuse(front, open->h.seq, WIRE_ERROR_RESOURCES,
+			"too many requests wait for the probes to end",
+			"try again in some seconds");
+		return;
+	}
+	pending->front = front;
+	pending->open = *open;
+	TAILQ_INSERT_TAIL(&sv->pending, pending, entry);
+	sv->n_pending++;
+}
+
+static void pending_free(struct supervisor *sv, struct pending_open *pending)
+{
+	TAILQ_REMOVE(&sv->pending, pending, entry);
+	sv->n_pending--;
+	free(pending);
+}
+
+void request_retry_pending(struct supervisor *supervisor)
+{
+	struct pending_open *pending, *next;
+
+	for (pending = TAILQ_FIRST(&supervisor->pending); pending; pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (try_open(pending->front, &pending->open))
+			pending_free(supervisor, pending);
+	}
+}
+
+void request_drop_pending(struct supervisor *supervisor, const struct front *front)
+{
+	struct pending_open *pending, *next;
+
+	for (pending = TAILQ_FIRST(&supervisor->pending); pending; pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (!front || pending->front == front)
+			pending_free(supervisor, pending);
+	}
+}
+
+static void on_open(struct front *front, const struct wire_open *open)
+{
+	if (front->supervisor->state != SUPERVISOR_SERVING) {
+		refuse(front, open->h.seq, WIRE_ERROR_STOPPING, "the daemon is stopping",
+			"try again when it has been started again");
+		return;
+	}
+	if (!try_open(front, open))
+		enqueue(front, open);
+}
+
+static const uint8_t no_token[16];
+
+/* The session must be that uid's, and the token its own. */
+static struct session *session_of(struct front *front, const struct wire_request *request)
+{
+	struct session *session = session_find(front->supervisor, request->id);
+
+	if (!session || session->uid != front->uid ||
+		memcmp(session->token, request->token, sizeof(session->token)) != 0)
+		return NULL;
+	return session;
+}
+
+/* A report of one's own uid may be read by its number alone. */
+static const struct archived *archived_of(struct front *front, const struct wire_request *request)
+{
+	const struct archived *a = archive_find(front->supervisor, request->id);
+
+	if (!a || a->report.uid != front->uid ||
+		(memcmp(request->token, no_token, sizeof(no_token)) != 0 &&
+			memcmp(a->token, request->token, sizeof(a->token)) != 0))
+		return NULL;
+	return a;
+}
+
+static void refuse_no_session(struct front *front, const struct wire_request *request)
+{
+	struct vencd_refusal why = {0};
+
+	snprintf(why.parameter, sizeof(why.parameter), "id");
+	snprintf(why.value, sizeof(why.value), "%lu", (unsigned long)request->id);
+	snprintf(why.reason, sizeof(why.reason), "no session or kept report of yours has this id");
+	snprintf(why.advice, sizeof(why.advice),
+		"check id and token; only the last reports (ReportsKept) are kept");
+	front_refuse(front, request->h.seq, WIRE_ERROR_NO_SESSION, &why);
+}
+
+static void send_report(struct front *front, uint64_t seq, const struct archived *archived)
+{
+	struct wire_report message = {
+		.h = {WIRE_REPORT, sizeof(message), seq}, .report = archived->report};
+
+	child_send(front->child, &message, NULL, 0);
+}
+
+static void on_wait(struct front *front, const struct wire_request *request)
+{
+	struct session *session = session_of(front, request);
+	const struct archived *archived = archived_of(front, request);
+	struct waiter *waiter;
+	unsigned n = 0;
+
+	if (archived) {
+		send_report(front, request->h.seq, archived);
+		return;
+	}
+	if (!session) {
+		refuse_no_session(front, request);
+		return;
+	}
+	LIST_FOREACH(waiter, &session->waiters, entry)
+	n++;
+	waiter = n < WAITERS_MAX ? calloc(1, sizeof(*waiter)) : NULL;
+	if (!waiter) {
+		refuse(front, request->h.seq, WIRE_ERROR_RESOURCES,
+			"too many calls wait for this session", "use one Wait a session");
+		return;
+	}
+	*waiter = (struct waiter){
+		.front = front, .seq = request->h.seq, .progress = request->more != 0};
+	LIST_INSERT_HEAD(&session->waiters, waiter, entry);
+}
+
+static void on_cancel(struct front *front, const struct wire_request *request)
+{
+	struct wire_plain done = {.h = {WIRE_DONE, sizeof(done), request->h.seq}};
+	struct session *session = session_of(front, request);
+	uint32_t cause = request->cause;
+
+	if (!session && !archived_of(front, request)) {
+		refuse_no_session(front, request);
+		return;
+	}
+	if (cause < VENCD_CANCEL_ASKED || cause > VENCD_CANCEL_OUTPUT_FAILED)
+		cause = VENCD_CANCEL_ASKED;
+	/* A session that has ended already keeps the outcome it has. */
+	if (session)
+		session_cancel(session, cause, request->text);
+	child_send(front->child, &done, NULL, 0);
+}
+
+static void on_get_report(struct front *front, const struct wire_request *request)
+{
+	const struct archived *archived = archived_of(front, request);
+	const struct session *session = session_find(front->supervisor, request->id);
+
+	if (archived)
+		send_report(front, request->h.seq, archived);
+	else if (session && session->uid == front->uid)
+		refuse(front, request->h.seq, WIRE_ERROR_NOT_ENDED, "the session has not ended",
+			"use Wait, which answers when it has");
+	else
+		refuse_no_session(front, request);
+}
+
+static uint64_t call_ms(const struct attempt *attempt)
+{
+	uint64_t since = atomic_load_explicit(&attempt->slot->since_ns, memory_order_relaxed);
+	uint64_t now = supervisor_now_ns();
+
+	return now > since && since ? (now - since) / 1000000 : 0;
+}
+
+void request_fill_session(const struct session *session, struct wire_session *ret)
+{
+	const struct session_report *report = &session->report;
+	const struct attempt_report *attempt = &report->attempt[report->attempts - 1];
+	const struct plane_attempt *ring = session->attempt->ring;
+	uint64_t published = atomic_load_explicit(
+		&((struct plane_attempt *)ring)->published, memory_order_acquire);
+	uint64_t word = SLOT_LOAD(&session->attempt->slot->word);
+	struct plane_entry last = {0};
+
+	if (published)
+		last = plane_log((struct plane_attempt *)ring)[(published - 1) % PLANE_LOG_ENTRIES];
+	ret->id = session->id;
+	ret->uid = session->uid;
+	ret->outcome = report->outcome;
+	ret->codec = report->codec;
+	ret->width = session->layout.width;
+	ret->height = session->layout.height;
+	ret->attempt = report->attempts - 1;
+	memcpy(ret->encoder, attempt->encoder, sizeof(ret->encoder));
+	memcpy(ret->device, attempt->device, sizeof(ret->device));
+	memcpy(ret->label, report->params.label, sizeof(ret->label));
+	ret->frames_submitted = atomic_load_explicit(&session->submit->head, memory_order_relaxed);
+	ret->frames_encoded = last.total_frames;
+	ret->bytes = last.total_bytes;
+	ret->created_us = report->created_us;
+	ret->call = slot_call(word);
+	ret->call_state = slot_state(word);
+	ret->call_ms = (uint32_t)call_ms(session->attempt);
+}
+
+/* A uid sees its own sessions; root and the daemon's own user see all. */
+static void on_list(struct front *front, const struct wire_header *h)
+{
+	struct wire_session row = {.h = {WIRE_SESSION, sizeof(row), h->seq}};
+	struct wire_plain done = {.h = {WIRE_DONE, sizeof(done), h->seq}};
+	struct session *session;
+
+	LIST_FOREACH(session, &front->supervisor->sessions, entry)
+	if (front->uid == 0 || front->uid == geteuid() || session->uid == front->uid) {
+		request_fill_session(session, &row);
+		child_send(front->child, &row, NULL, 0);
+	}
+	child_send(front->child, &done, NULL, 0);
+}
+
+void request_handle(struct front *front, const union wire_message *message)
+{
+	switch (message->h.type) {
+	case WIRE_OPEN:
+		on_open(front, &message->open);
+		return;
+	case WIRE_WAIT:
+		on_wait(front, &message->request);
+		return;
+	case WIRE_WAIT_END:
+		if (message->h.seq)
+			session_drop_waiters(front->supervisor, front, message->h.seq);
+		return;
+	case WIRE_CANCEL:
+		on_cancel(front, &message->request);
+		return;
+	case WIRE_LIST:
+		on_list(front, &message->h);
+		return;
+	case WIRE_GET_REPORT:
+		on_get_report(front, &message->request);
+		return;
+	case WIRE_ENCODE:
+		stream_start(front, &message->stream);
+		return;
+	default:
+		log_warning("the front of uid %u sent a message that is none of its: killed",
+			front->uid);
+		child_kill(front->child);
+	}
+}

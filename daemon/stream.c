@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Stream adapters: a process for each one-shot request. It gets a connection to the asking uid's
+ * front, as if it had connected itself, and the order socket; both lead to the front, so that
+ * nothing a client sent passes through here.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+struct stream {
+	LIST_ENTRY(stream) entry;
+	struct supervisor *supervisor;
+	struct front *front; /* NULL when it has died */
+	struct child *child;
+	uint64_t seq; /* of the request */
+};
+
+/* It has no wire to us: its fd 3 leads to the front. */
+static void stream_message(struct child *child, const union wire_message *message)
+{
+	(void)message;
+	child_kill(child);
+}
+
+static void stream_tombstone(struct child *child)
+{
+	struct stream *stream = child->owner;
+
+	stream->supervisor->n_tombstones++;
+	supervisor_check_done(stream->supervisor);
+}
+
+static void stream_dead(struct child *child, const siginfo_t *info)
+{
+	struct stream *stream = child->owner;
+	struct supervisor *sv = stream->supervisor;
+	struct wire_stream message = {.h = {WIRE_STREAM_ENDED, sizeof(message), stream->seq}};
+
+	if (info->si_code == CLD_EXITED)
+		message.ended_code = (uint32_t)info->si_status;
+	else
+		message.ended_signal = (uint32_t)info->si_status;
+	if (stream->front)
+		child_send(stream->front->child, &message, NULL, 0);
+	if (child_was_tombstone(child))
+		sv->n_tombstones--;
+	LIST_REMOVE(stream, entry);
+	sv->n_streams--;
+	free(stream);
+	child_free(child);
+	supervisor_check_done(sv);
+}
+
+static const struct child_ops stream_ops = {
+	.program = "vencd-stream",
+	.message = stream_message,
+	.tombstone = stream_tombstone,
+	.dead = stream_dead,
+};
+
+struct stream_sockets {
+	int connection[2], order[2]; /* [0] the front's, [1] the adapter's */
+};
+
+static int sockets_create(struct stream_sockets *s)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->connection) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->order) < 0) {
+		int r = -errno;
+
+		close(s->connection[0]);
+		close(s->connection[1]);
+		return r;
+	}
+	return 0;
+}
+
+static void sockets_close(struct stream_sockets *s)
+{
+	for (int i = 0; i < 2; i++) {
+		close(s->connection[i]);
+		close(s->order[i]);
+	}
+}
+
+static int start(struct front *front, const struct wire_stream *request)
+{
+	struct supervisor *sv = front->supervisor;
+	struct wire_stream message = {.h = {WIRE_STREAM, sizeof(message), request->h.seq}};
+	struct stream *stream = calloc(1, sizeof(*stream));
+	struct stream_sockets s;
+	int r = stream ? sockets_create(&s) : -ENOMEM;
+
+	if (r < 0) {
+		free(stream);
+		return r;
+	}
+	*stream = (struct stream){.supervisor = sv, .front = front, .seq = request->h.seq};
+	r = child_spawn(&stream->child, sv->event, &stream_ops, stream,
+		sv->config.kill_grace_ms * UINT64_C(1000), s.connection[1], s.order[1]);
+	if (r < 0) {
+		free(stream);
+	} else {
+		int fds[] = {s.connection[0], s.order[0]};
+
+		LIST_INSERT_HEAD(&sv->streams, stream, entry);
+		sv->n_streams++;
+		front->connections++; /* its end comes as WIRE_CONNECTION_GONE, as for any other */
+		message.connection = ++sv->next_number;
+		child_send(front->child, &message, fds, 2);
+	}
+	sockets_close(&s);
+	return r;
+}
+
+void stream_start(struct front *front, const struct wire_stream *request)
+{
+	struct supervisor *sv = front->supervisor;
+	struct vencd_refusal why = {0};
+	int r = -EUSERS;
+
+	if (sv->state != SUPERVISOR_SERVING) {
+		snprintf(why.reason, sizeof(why.reason), "the daemon is stopping");
+		front_refuse(front, request->h.seq, WIRE_ERROR_STOPPING, &why);
+		return;
+	}
+	if (sv->n_streams < sv->config.sessions_max)
+		r = start(front, request);
+	if (r < 0) {
+		snprintf(why.reason, sizeof(why.reason), "the adapter process: %s", strerror(-r));
+		snprintf(why.advice, sizeof(why.advice), "try again later");
+		front_refuse(front, request->h.seq, WIRE_ERROR_RESOURCES, &why);
+	}
+}
+
+void stream_drop_front(struct supervisor *supervisor, const struct front *front)
+{
+	struct stream *stream;
+
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	if (stream->front == front) {
+		stream->front = NULL;
+		child_kill(stream->child);
+	}
+}
+
+void stream_kill_all(struct supervisor *supervisor)
+{
+	struct stream *stream;
+
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	child_kill(stream->child);
+}
