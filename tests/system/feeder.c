@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * A client that does what it is told, for the system tests: opens one session through libvencd,
+ * submits frames in a given rhythm, reads packets, and prints what it saw and the report as one
+ * JSON object. It checks on the way what no client should ever see: packets out of order, a frame
+ * twice, data after the end.
+ *
+ *	feeder SOCKET [key=value...]
+ *
+ * Keys: frames, width, height, format, codec, backend, latency, on_failure, script, speed, quality,
+ * gop; rhythm=burst (as many as the pool takes) or step (each packet awaited before the next frame);
+ * end=finish, hold (input stays open until the session ends), cancel (after the frames),
+ * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between frames;
+ * ready=FD (a byte is written there when the session is open and the frames are submitted);
+ * go=FD (is read until end of file before the end= action is taken).
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/vencd.h"
+
+#define WAIT_MS 200
+#define REPORT_MS 60000
+
+enum rhythm { RHYTHM_BURST = 1, RHYTHM_STEP };
+enum ending { END_FINISH = 1, END_HOLD, END_CANCEL, END_DIE };
+
+struct feeder {
+	struct vencd_params params;
+	struct vencd_session *session;
+	struct vencd_session_info info;
+	uint64_t frames, submitted, packets, bytes;
+	enum rhythm rhythm;
+	enum ending ending;
+	unsigned pause_ms;
+	int ready, go;
+	bool ending_done;
+	bool ended;
+	FILE *out;
+	int64_t last_dts;
+	uint64_t seen_below; /* frames seen, contiguous from 0 */
+	uint8_t *seen;       /* by frame index */
+	uint64_t first_packet_ns, opened_ns;
+};
+
+static void die(const char *what, int r)
+{
+	fprintf(stderr, "feeder: %s: %s\n", what, strerror(r < 0 ? -r : r));
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void on_packet(struct feeder *f, const struct vencd_packet *p)
+{
+	if (f->packets == 0)
+		f->first_packet_ns = now_ns();
+	if (f->packets && p->dts <= f->last_dts)
+		die("dts does not increase", EPROTO);
+	if (p->dts > p->pts || p->frame >= f->submitted)
+		die("a packet of no submitted frame, or dts above pts", EPROTO);
+	if (f->seen[p->frame]++)
+		die("a frame came twice", EPROTO);
+	if (f->packets == 0 && !(p->flags & VENCD_PACKET_KEYFRAME))
+		die("the first packet is no keyframe", EPROTO);
+	f->last_dts = p->dts;
+	f->packets++;
+	f->bytes += p->size;
+	if (f->out && fwrite(p->data, 1, p->size, f->out) != p->size)
+		die("write", errno);
+}
+
+static bool drain(struct feeder *f)
+{
+	struct vencd_packet packet;
+	bool any = false;
+	int r;
+
+	while ((r = vencd_packet_receive(f->session, &packet)) > 0) {
+		on_packet(f, &packet);
+		vencd_packet_release(f->session);
+		any = true;
+	}
+	if (r == -ENODATA)
+		f->ended = true;
+	else if (r != -EAGAIN)
+		die("receive", r);
+	return any;
+}
+
+static void draw(const struct feeder *f, const struct vencd_frame *frame)
+{
+	for (uint32_t p = 0; p < frame->planes; p++)
+		for (uint32_t y = 0; y < frame->rows[p]; y++)
+			memset(frame->data[p] + (size_t)y * frame->stride[p],
+				(int)(f->submitted * 3 + y + p * 40) & 0x1, frame->row_bytes[p]);
+}
+
+/* Returns whether a frame was submitted. */
+static bool feed(struct feeder *f)
+{
+	struct vencd_frame frame;
+	int r;
+
+	if (f->submitted == f->frames || (f->rhythm == RHYTHM_STEP && f->packets < f->submitted))
+		return false;
+	r = vencd_frame_acquire(f->session, &frame);
+	if (r < 0)
+		return false;
+	draw(f, &frame);
+	r = vencd_frame_submit(f->session, frame.slot, (int64_t)f->submitted, 0);
+	if (r < 0) {
+		vencd_frame_discard(f->session, frame.slot);
+		return false;
+	}
+	f->submitted++;
+	if (f->pause_ms)
+		usleep(f->pause_ms * 1000);
+	return true;
+}
+
+static void await_go(struct feeder *f)
+{
+	char byte;
+
+	if (f->ready >= 0 && write(f->ready, "r", 1) != 1)
+		die("ready", errno);
+	if (f->go >= 0)
+		while (read(f->go, &byte, 1) > 0)
+			;
+}
+
+static void do_ending(struct feeder *f)
+{
+	f->ending_done = true;
+	await_go(f);
+	switch (f->ending) {
+	case END_FINISH:
+		(void)vencd_session_finish(f->session);
+		break;
+	case END_HOLD:
+		break;
+	case END_CANCEL:
+		(void)vencd_session_cancel(f->session, VENCD_CANCEL_ASKED, "told to");
+		break;
+	case END_DIE:
+		raise(SIGKILL);
+	}
+}
+
+static void run(struct feeder *f)
+{
+	while (!f->ended) {
+		bool moved = drain(f);
+
+		if (f->ended)
+			break;
+		moved |= feed(f);
+		if (!f->ending_done && f->submitted == f->frames &&
+			(f->rhythm == RHYTHM_BURST || f->packets == f->frames))
+			do_ending(f);
+		else if (!moved)
+			(void)vencd_session_wait(f->session, WAIT_MS);
+	}
+}
+
+static void print_result(struct feeder *f)
+{
+	struct vencd_report report;
+	int r = vencd_session_report(f->session, REPORT_MS, &report);
+
+	if (r < 0)
+		die("report", r);
+	while (f->seen_below < f->submitted && f->seen[f->seen_below])
+		f->seen_below++;
+	printf("{\"submitted\": %lu, \"packets\": %lu, \"bytes\": %lu, \"contiguous\": %lu, "
+	       "\"slots\": %u, \"firstPacketUs\": %lu, \"report\": %s}\n",
+		(unsigned long)f->submitted, (unsigned long)f->packets, (unsigned long)f->bytes,
+		(unsigned long)f->seen_below, f->info.slots,
+		(unsigned long)(f->packets ? (f->first_packet_ns - f->opened_ns) / 1000 : 0),
+		report.json);
+	vencd_report_clear(&report);
+}
+
+struct key {
+	const char *name;
+	void (*set)(struct feeder *f, const char *value);
+};
+
+#define NUMBER(field)                                                                              \
+	static void set_##field(struct feeder *f, const char *value)                               \
+	{                                                                                          \
+		f->field = (__typeof__(f->field))strtoll(value, NULL, 0);                          \
+	}
+#define PARAM(field)                                                                               \
+	static void set_##field(struct feeder *f, const char *value)                               \
+	{                                                                                          \
+		f->params.field = (__typeof__(f->params.field))strtoll(value, NULL, 0);            \
+	}
+NUMBER(frames)
+NUMBER(pause_ms)
+NUMBER(ready)
+NUMBER(go)
+PARAM(width)
+PARAM(height)
+PARAM(speed)
+PARAM(quality)
+PARAM(gop)
+
+static void set_format(struct feeder *f, const char *value)
+{
+	f->params.format = vencd_pixel_format_from_name(value);
+}
+
+static void set_codec(struct feeder *f, const char *value)
+{
+	f->params.codecs[0] = vencd_codec_from_name(value);
+}
+
+static void set_backend(struct feeder *f, const char *value)
+{
+	f->params.backend = vencd_backend_from_name(value);
+}
+
+static void set_latency(struct feeder *f, const char *value)
+{
+	f->params.latency = vencd_latency_from_name(value);
+}
+
+static void set_on_failure(struct feeder *f, const char *value)
+{
+	f->params.on_failure = vencd_on_failure_from_name(value);
+}
+
+static void set_script(struct feeder *f, const char *value)
+{
+	snprintf(f->params.null_script, sizeof(f->params.null_script), "%s", value);
+}
+
+static void set_rhythm(struct feeder *f, const char *value)
+{
+	f->rhythm = strcmp(value, "step") == 0 ? RHYTHM_STEP : RHYTHM_BURST;
+}
+
+static void set_end(struct feeder *f, const char *value)
+{
+	static const char *const names[] = {"", "finish", "hold", "cancel", "die"};
+
+	for (int i = END_FINISH; i <= END_DIE; i++)
+		if (strcmp(value, names[i]) == 0)
+			f->ending = (enum ending)i;
+}
+
+static void set_out(struct feeder *f, const char *value)
+{
+	f->out = fopen(value, "we");
+	if (!f->out)
+		die(value, errno);
+}
+
+static const struct key keys[] = {
+	{"frames", set_frames}, {"pause_ms", set_pause_ms}, {"ready", set_ready}, {"go", set_go},
+	{"width", set_width}, {"height", set_height}, {"speed", set_speed},
+	{"quality", set_quality}, {"gop", set_gop}, {"format", set_format}, {"codec", set_codec},
+	{"backend", set_backend}, {"latency", set_latency}, {"on_failure", set_on_failure},
+	{"script", set_script}, {"rhythm", set_rhythm}, {"end", set_end}, {"out", set_out},
+};
+
+static void set(struct feeder *f, char *argument)
+{
+	char *value = strchr(argument, '=');
+
+	if (!value)
+		die(argument, EINVAL);
+	*value++ = '\0';
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i].name, argument) == 0) {
+			keys[i].set(f, value);
+			return;
+		}
+	die(argument, EINVAL);
+}
+
+int main(int argc, char **argv)
+{
+	struct feeder f = {.params = VENCD_PARAMS_INIT, .rhythm = RHYTHM_BURST,
+		.ending = END_FINISH, .ready = -1, .go = -1, .frames = 30};
+	struct vencd *daemon;
+	int r;
+
+	f.params.codecs[0] = VENCD_CODEC_AV1;
+	f.params.width = 320;
+	f.params.height = 240;
+	f.params.format = VENCD_FORMAT_I420;
+	f.params.time_base = (struct vencd_rational){1, 30};
+	f.params.frame_rate = (struct vencd_rational){30, 1};
+	f.params.backend = VENCD_BACKEND_NULL;
+	for (int i = 2; i < argc; i++)
+		set(&f, argv[i]);
+	f.seen = calloc(f.frames + 1, 1);
+	r = argc < 2 || !f.seen ? -EINVAL : vencd_connect(&daemon, argv[1]);
+	if (r < 0)
+		die("connect", r);
+	f.opened_ns = now_ns();
+	r = vencd_session_open(daemon, &f.params, &f.session);
+	if (r == -EREMOTEIO) {
+		fprintf(stderr, "refused: %s: %s\n", vencd_last_refusal(daemon)->error,
+			vencd_last_refusal(daemon)->reason);
+		return 3;
+	}
+	if (r < 0)
+		die("open", r);
+	vencd_session_get_info(f.session, &f.info);
+	run(&f);
+	print_result(&f);
+	vencd_session_close(f.session);
+	vencd_disconnect(daemon);
+	if (f.out)
+		fclose(f.out);
+	free(f.seen);
+	return 0;
+}
