@@ -100,8 +100,9 @@ static int add_colour(sd_json_variant **v, const struct vencd_colour *c)
 		NUMBER(1, "chromaLocation", c->chroma_location));
 }
 
-#define POINT(xy) \
-	SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_UNSIGNED((xy)[0]), SD_JSON_BUILD_UNSIGNED((xy)[1]))
+#define POINT(xy)                                                       \
+	SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_UNSIGNED("x", (xy)[0]), \
+		SD_JSON_BUILD_PAIR_UNSIGNED("y", (xy)[1]))
 
 static int add_hdr(sd_json_variant **v, const struct vencd_hdr *h)
 {
