@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * What each encoder can express, one row each, and what it will hold. hw/narrow.c checks requests
+ * against these rows; docs/encoders.md has the same as text, with where the numbers come from.
+ */
+
+#include <string.h>
+
+#include "hw/catalogue.h"
+#include "hw/catalogue_row.h"
+#include "hw/plan_svtav1.h"
+#include "hw/plan_x26x.h"
+#include "fallback/script.h"
+
+#define FORMAT(name) (1u << VENCD_FORMAT_##name)
+#define RATE(name) (1u << VENCD_RATE_##name)
+#define LATENCY(name) (1u << VENCD_LATENCY_##name)
+
+#define PLANAR (FORMAT(I420) | FORMAT(I010))
+#define SEMI_PLANAR (FORMAT(NV12) | FORMAT(P010))
+#define ALL_RATES (RATE(QUALITY) | RATE(VBR) | RATE(CAPPED_VBR) | RATE(CBR))
+
+const struct encoder_limits encoder_catalogue[] = {
+	{
+		.name = "svtav1",
+		.title = "SVT-AV1",
+		.codec = VENCD_CODEC_AV1,
+		.backend = VENCD_BACKEND_SOFTWARE,
+		.min_width = 64,
+		.min_height = 64,
+		.max_width = VENCD_SIZE_MAX,
+		.max_height = VENCD_SIZE_MAX,
+		.size_multiple = 2,
+		.formats = PLANAR,
+		.formats_converted = SEMI_PLANAR,
+		.rate_controls[VENCD_LATENCY_FILE] = RATE(QUALITY) | RATE(VBR) | RATE(CBR),
+		.rate_controls[VENCD_LATENCY_LIVE] = RATE(QUALITY) | RATE(CBR),
+		.b_frames = LATENCY(FILE),
+		.quality_max = 63,
+		.quality_default = 35,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "libx264",
+		.title = "x264",
+		.codec = VENCD_CODEC_H264,
+		.backend = VENCD_BACKEND_SOFTWARE,
+		.min_width = 16,
+		.min_height = 16,
+		.max_width = VENCD_SIZE_MAX,
+		.max_height = VENCD_SIZE_MAX,
+		.size_multiple = 2,
+		.formats = PLANAR | FORMAT(NV12),
+		.formats_converted = FORMAT(P010),
+		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES,
+		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES,
+		.b_frames = LATENCY(FILE),
+		.quality_max = 51,
+		.quality_default = 23,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "libx265",
+		.title = "x265",
+		.codec = VENCD_CODEC_HEVC,
+		.backend = VENCD_BACKEND_SOFTWARE,
+		.min_width = 16,
+		.min_height = 16,
+		.max_width = VENCD_SIZE_MAX,
+		.max_height = VENCD_SIZE_MAX,
+		.size_multiple = 2,
+		.formats = PLANAR,
+		.formats_converted = SEMI_PLANAR,
+		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES,
+		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES,
+		.b_frames = LATENCY(FILE),
+		.quality_max = 51,
+		.quality_default = 28,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "null",
+		.title = "null encoder",
+		.codec = 0,
+		.backend = VENCD_BACKEND_NULL,
+		.min_width = 16,
+		.min_height = 16,
+		.max_width = VENCD_SIZE_MAX,
+		.max_height = VENCD_SIZE_MAX,
+		.size_multiple = 1,
+		.formats = PLANAR | SEMI_PLANAR,
+		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES,
+		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES,
+		.b_frames = LATENCY(FILE),
+		.quality_max = 63,
+		.quality_default = 30,
+		.sessions_per_worker = 64,
+	},
+	{0},
+};
+
+static void plan_svtav1(const struct encoder_params *params, struct encoder_info *ret)
+{
+	struct svtav1_plan plan;
+
+	svtav1_plan(params, &plan);
+	ret->needs_frames = plan.frames;
+	ret->group = 1;
+	ret->speed_used = plan.preset;
+	ret->async = !plan.low_delay;
+}
+
+static void plan_x264(const struct encoder_params *params, struct encoder_info *ret)
+{
+	struct x26x_plan plan;
+
+	x264_plan(params, &plan);
+	x26x_plan_info(&plan, ret);
+}
+
+static void plan_x265(const struct encoder_params *params, struct encoder_info *ret)
+{
+	struct x26x_plan plan;
+
+	x265_plan(params, &plan);
+	x26x_plan_info(&plan, ret);
+}
+
+/* A script that cannot be read was refused by encoder_narrow(). */
+static void plan_null(const struct encoder_params *params, struct encoder_info *ret)
+{
+	struct script script;
+
+	script_parse(&script, params->request.null_script, NULL, 0);
+	script_plan(&script, ret);
+	ret->speed_used = params->request.speed;
+}
+
+/* In the order of the catalogue. */
+static const struct catalogue_row rows[] = {
+	{
+		.reordering = RATE(QUALITY) | RATE(VBR),
+		.low_delay = RATE(QUALITY) | RATE(CBR),
+		.max_bitrate = 100000000,
+		.max_frame_rate = 240,
+		.plan = plan_svtav1,
+	},
+	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_x264},
+	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_x265},
+	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_null},
+};
+_Static_assert(sizeof(rows) / sizeof(rows[0]) + 1 ==
+		sizeof(encoder_catalogue) / sizeof(encoder_catalogue[0]),
+	"each encoder has both its rows");
+
+const struct encoder_limits *encoder_limits_find(const char *name)
+{
+	for (const struct encoder_limits *l = encoder_catalogue; l->name; l++)
+		if (!strcmp(l->name, name))
+			return l;
+	return NULL;
+}
+
+const struct catalogue_row *catalogue_row_of(const struct encoder_limits *limits)
+{
+	return &rows[limits - encoder_catalogue];
+}
+
+void encoder_plan(const struct encoder_limits *limits, const struct encoder_params *params,
+	struct encoder_info *ret)
+{
+	*ret = (struct encoder_info){0};
+	catalogue_row_of(limits)->plan(params, ret);
+}
