@@ -10,10 +10,13 @@
 
 #include "hw/encoder.h"
 
-extern const struct encoder_ops encoder_svtav1;
+extern const struct encoder_ops encoder_svtav1, encoder_libx264, encoder_libx265, encoder_null;
 
 const struct encoder_ops *const encoder_registry[] = {
 	&encoder_svtav1,
+	&encoder_libx264,
+	&encoder_libx265,
+	&encoder_null,
 	NULL,
 };
 
