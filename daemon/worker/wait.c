@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Sleeping. The thread takes a view of everything that others move (the client's indices, the marks
+ * of the library), acts on it, and sleeps only if that view still holds once it has said that it
+ * sleeps: whatever moved in between is seen, whoever moved it.
+ *
+ * A hang-up of the client's pipe means nothing here: the supervisor knows whether the client lives.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/worker/run.h"
+
+uint64_t run_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t process_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static struct run_view take_view(struct run *run)
+{
+	const struct plane_submit *submit = run->map.submit;
+
+	return (struct run_view){
+		.head = atomic_load_explicit(&submit->head, memory_order_acquire),
+		.finished = atomic_load_explicit(&submit->finished, memory_order_acquire),
+		.consumed = output_consumed(&run->output),
+		.done = atomic_load_explicit(&run->frames.done_count, memory_order_acquire),
+	};
+}
+
+static bool same_view(const struct run_view *a, const struct run_view *b)
+{
+	return a->head == b->head && a->finished == b->finished && a->consumed == b->consumed &&
+		a->done == b->done;
+}
+
+static bool told_to_stop(struct run *run)
+{
+	if (!atomic_load_explicit(&run->stop, memory_order_acquire))
+		return false;
+	run_end(run, ATTEMPT_CANCELLED, ENCODER_OK, SLOT_CALL_NONE, run->input.next, NULL);
+	return true;
+}
+
+void run_look(struct run *run)
+{
+	run->view = take_view(run);
+}
+
+static void poll_pipes(struct run *run, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = run->wake[0], .events = POLLIN},
+		{.fd = run->client_gone ? -1 : run->map.submit_pipe, .events = POLLIN},
+	};
+
+	if (poll(fds, 2, timeout_ms) <= 0)
+		return;
+	if (fds[0].revents)
+		(void)plane_drain(run->wake[0]); /* ours: no end of it closes before us */
+	if (fds[1].revents && !plane_drain(run->map.submit_pipe))
+		run->client_gone = true;
+}
+
+static void sleep_unless_moved(struct run *run, int timeout_ms)
+{
+	struct run_view now;
+
+	plane_prepare_sleep(&run->asleep);
+	plane_prepare_sleep(&run->map.ring->sleeping);
+	now = take_view(run);
+	if (same_view(&now, &run->view) && !atomic_load_explicit(&run->stop, memory_order_acquire))
+		poll_pipes(run, timeout_ms);
+	plane_end_sleep(&run->map.ring->sleeping);
+	plane_end_sleep(&run->asleep);
+}
+
+bool run_sleep(struct run *run, enum slot_state state, int timeout_ms)
+{
+	if (!slot_change(run->map.slot, SLOT_CALL_NONE, state))
+		run_park();
+	sleep_unless_moved(run, timeout_ms);
+	if (!slot_change(run->map.slot, SLOT_CALL_NONE, SLOT_OWN))
+		run_park();
+	return !told_to_stop(run);
+}
+
+/* The CPU that counts as the encoder's: where it has the process for itself. */
+static uint64_t encoder_cpu_ns(const struct run *run)
+{
+	return run->limits->backend == VENCD_BACKEND_SOFTWARE ? process_cpu_ns() : 0;
+}
+
+bool run_stalled(struct run *run)
+{
+	if (!stall_look(&run->stall, run->frames.taken + run->frames.received, run_now_ns(),
+		    encoder_cpu_ns(run)))
+		return false;
+	run_end(run, ATTEMPT_STALLED, ENCODER_LIBRARY, SLOT_CALL_RECEIVE,
+		run->frames.first + run->frames.received,
+		"the encoder holds frames, and neither takes one nor gives a packet");
+	return true;
+}
+
+bool run_pause(struct run *run)
+{
+	struct pollfd fd = {.fd = run->wake[0], .events = POLLIN};
+
+	if (poll(&fd, 1, 1) > 0)
+		(void)plane_drain(run->wake[0]);
+	return !told_to_stop(run) && !run_stalled(run);
+}
