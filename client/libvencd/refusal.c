@@ -67,12 +67,27 @@ static void explain_errno(struct vencd_refusal *ret, sd_json_variant *fields)
 			strerror((int)sd_json_variant_integer(v)));
 }
 
+/* A quota has a name and two numbers instead of a parameter and its value. */
+static void explain_limit(struct vencd_refusal *ret, sd_json_variant *fields)
+{
+	sd_json_variant *limit = sd_json_variant_by_key(fields, "limit");
+	sd_json_variant *used = sd_json_variant_by_key(fields, "used");
+
+	if (!sd_json_variant_is_unsigned(limit) || !sd_json_variant_is_unsigned(used))
+		return;
+	copy_field(ret->parameter, sizeof(ret->parameter), fields, "name");
+	snprintf(ret->value, sizeof(ret->value), "%llu of %llu",
+		(unsigned long long)sd_json_variant_unsigned(used),
+		(unsigned long long)sd_json_variant_unsigned(limit));
+}
+
 void refusal_read(struct vencd_refusal *ret, const char *error, sd_json_variant *fields)
 {
 	*ret = (struct vencd_refusal){0};
 	copy_text(ret->error, sizeof(ret->error), error);
 	explain_foreign(ret);
 	explain_errno(ret, fields);
+	explain_limit(ret, fields);
 	copy_field(ret->parameter, sizeof(ret->parameter), fields, "parameter");
 	copy_field(ret->value, sizeof(ret->value), fields, "value");
 	copy_field(ret->reason, sizeof(ret->reason), fields, "reason");

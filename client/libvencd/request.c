@@ -52,7 +52,9 @@ static int add_rational(sd_json_variant **v, const char *field, struct vencd_rat
 
 static int add_times(sd_json_variant **v, const struct vencd_params *p)
 {
-	int r = add_rational(v, "timeBase", p->time_base);
+	int r = sd_json_variant_set_fieldbo(v, "timeBase",
+		SD_JSON_BUILD_PAIR_INTEGER("num", p->time_base.num),
+		SD_JSON_BUILD_PAIR_INTEGER("den", p->time_base.den));
 
 	if (r >= 0)
 		r = add_rational(v, "frameRate", p->frame_rate);

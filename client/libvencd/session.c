@@ -21,6 +21,7 @@
 #include "client/libvencd/session.h"
 
 #define CANCEL_MS 5000u
+#define CANCEL_TEXT 255u
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Where the fds of the reply are; see daemon/wire.h. */
@@ -239,19 +240,34 @@ int session_call(struct vencd_session *session, const char *method, sd_json_vari
 	return r;
 }
 
+/* The daemon takes so many bytes of text; what is cut must still be UTF-8. */
+static void cut_text(char ret[CANCEL_TEXT + 1], const char *text)
+{
+	size_t n = strnlen(text, CANCEL_TEXT + 1);
+
+	if (n > CANCEL_TEXT)
+		for (n = CANCEL_TEXT; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+			n--;
+	memcpy(ret, text, n);
+	ret[n] = '\0';
+}
+
 static int cancel_parameters(const struct vencd_session *session, enum vencd_cancel_cause cause,
 	const char *text, sd_json_variant **ret)
 {
 	const char *name = vencd_cancel_cause_name(cause);
+	char words[CANCEL_TEXT + 1];
 	int r;
 
 	if (!name)
 		return -EINVAL;
+	cut_text(words, text ? text : "");
 	r = session_parameters(session, ret);
 	if (r >= 0)
 		r = sd_json_variant_set_field_string(ret, "cause", name);
-	if (r >= 0 && text)
-		r = sd_json_variant_set_field_string(ret, "text", text);
+	/* Text that is no UTF-8 cannot be sent; the request matters more. */
+	if (r >= 0 && words[0] && sd_json_variant_set_field_string(ret, "text", words) == -ENOMEM)
+		r = -ENOMEM;
 	return r;
 }
 
