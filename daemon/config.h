@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_CONFIG_H
+#define VENCD_CONFIG_H
+
+/*
+ * The supervisor's settings. One table in config.c has their keys, ranges, defaults and meaning;
+ * docs/vencd.conf.5 and daemon/vencd.conf are checked against it by a test.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config {
+	char socket[108]; /* absolute; fits in sun_path */
+	uint32_t socket_mode;
+	uint32_t log_level; /* enum log_level */
+
+	uint32_t sessions_max;
+	uint32_t sessions_per_user;
+	uint64_t memory_per_user; /* bytes */
+	uint32_t connections_per_user;
+	uint32_t fronts_max;
+	uint32_t workers_max;
+	uint32_t warm_workers;
+	uint32_t sessions_per_worker;
+	uint32_t reports_kept;
+
+	uint32_t encoder_threads; /* 0: all cores */
+	char software[64];        /* names separated by one space */
+	bool null_encoder;
+	char null_probe_script[256];
+
+	/* Milliseconds, all of them. */
+	uint32_t start_budget_ms;
+	uint32_t own_budget_ms;
+	uint32_t probe_budget_ms;
+	uint32_t open_budget_ms;
+	uint32_t encode_budget_ms;
+	uint32_t flush_budget_ms;
+	uint32_t close_budget_ms;
+	uint32_t software_cap_ms;
+	uint32_t answer_budget_ms;
+	uint32_t drain_ms;
+	uint32_t stop_ms;
+	uint32_t kill_grace_ms;
+	uint32_t tick_ms;
+
+	uint32_t tombstones_max; /* per device, as the next */
+	uint32_t leaked_threads_max;
+};
+
+struct config_error {
+	unsigned line;  /* 0: none in particular */
+	char text[512]; /* the whole message, with the file and the line */
+};
+
+/*
+ * Reads the settings. A file that is missing means the defaults, unless it must exist. Returns 0, or
+ * -EINVAL with *error filled for whatever is wrong; *ret is then not to be used.
+ */
+int config_load(struct config *ret, const char *path, bool must_exist, struct config_error *error);
+
+/* All settings as a file that config_load() takes, with meaning, range and default as comments. */
+void config_print(FILE *file, const struct config *config);
+
+#endif
