@@ -19,6 +19,8 @@
 
 #include "daemon/log.h"
 
+#define CONFIG_TEXT_MAX 256u
+
 enum setting_type {
 	TYPE_COUNT = 1,
 	TYPE_TIME,  /* ms; "2s", "500ms", "10min" */
@@ -65,8 +67,8 @@ static const struct setting settings[] = {
 	{"ReportsKept", TYPE_COUNT, AT(reports_kept), "256", 1, 4096, "reports of ended sessions"},
 	{"EncoderThreads", TYPE_COUNT, AT(encoder_threads), "0", 0, 256,
 		"threads of a software encoder; 0: one for each core"},
-	{"SoftwareEncoders", TYPE_TEXT, AT(software), "svtav1 libx264 libx265", 0,
-		CONFIG_TEXT_MAX - 1, "software encoders to use, separated by spaces"},
+	{"SoftwareEncoders", TYPE_TEXT, AT(software), "svtav1 libx264 libx265", 0, 63,
+	  "software encoders to use, separated by spaces"},
 	{"NullEncoder", TYPE_BOOL, AT(null_encoder), "no", 0, 1,
 		"offer the scripted null encoder, for tests: it can be told to hang"},
 	{"NullProbeScript", TYPE_TEXT, AT(null_probe_script), "", 0, CONFIG_TEXT_MAX - 1,
@@ -101,6 +103,14 @@ static const struct setting settings[] = {
 		"debug, info, notice, warning or error"},
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_DEBUG] = "debug",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_NOTICE] = "notice",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_ERROR] = "error",
+};
 
 struct unit {
 	const char *suffix;
@@ -175,8 +185,8 @@ static int parse_bool(const char *text, uint64_t *ret)
 
 static int parse_level(const char *text, uint64_t *ret)
 {
-	for (unsigned level = 0; level < LOG_LEVEL_MAX; level++)
-		if (strcasecmp(text, log_level_name(level)) == 0) {
+	for (unsigned level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++)
+		if (strcasecmp(text, level_names[level]) == 0) {
 			*ret = level;
 			return 0;
 		}
@@ -410,7 +420,7 @@ static void value_text(
 	if (setting->type == TYPE_BOOL)
 		snprintf(text, size, "%s", value ? "yes" : "no");
 	else if (setting->type == TYPE_LEVEL)
-		snprintf(text, size, "%s", log_level_name((enum log_level)value));
+		snprintf(text, size, "%s", level_names[value]);
 	else
 		number_text(setting, value, text, size);
 }

@@ -50,18 +50,13 @@ static struct {
 static const struct {
 	const char *name;
 	int priority; /* syslog's */
-} levels[LOG_LEVEL_MAX] = {
+} levels[LOG_LEVEL_ERROR + 1] = {
 	[LOG_LEVEL_DEBUG] = {"debug", 7},
 	[LOG_LEVEL_INFO] = {"info", 6},
 	[LOG_LEVEL_NOTICE] = {"notice", 5},
 	[LOG_LEVEL_WARNING] = {"warning", 4},
 	[LOG_LEVEL_ERROR] = {"error", 3},
 };
-
-const char *log_level_name(enum log_level level)
-{
-	return (unsigned)level < LOG_LEVEL_MAX ? levels[level].name : NULL;
-}
 
 static void write_line(const struct line *line)
 {
@@ -192,9 +187,10 @@ void log_message(enum log_level level, const char *format, ...)
 	pthread_mutex_unlock(&queue.lock);
 }
 
-void log_close(unsigned timeout_ms)
+int log_close(uint32_t timeout_ms)
 {
 	struct timespec end;
+	int r;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += timeout_ms / 1000;
@@ -210,5 +206,7 @@ void log_close(unsigned timeout_ms)
 	while (queue.state == LOG_CLOSING)
 		if (pthread_cond_timedwait(&queue.change, &queue.lock, &end) == ETIMEDOUT)
 			break;
+	r = queue.state == LOG_CLOSING ? -ETIMEDOUT : 0;
 	pthread_mutex_unlock(&queue.lock);
+	return r;
 }
