@@ -27,9 +27,9 @@ enum tool_exit {
 };
 
 struct tool {
-	const char *socket; /* --socket PATH; NULL: the default */
-	bool json;          /* --json */
-	bool private;       /* --private: a vencd for this one command */
+	const char *socket;   /* --socket PATH; NULL: the default */
+	bool json;            /* --json */
+	bool private;         /* --private: a vencd for this one command */
 	struct vencd *daemon; /* after tool_connect() */
 	pid_t child;          /* the private vencd; 0: none */
 	int child_fd;         /* its pidfd */
@@ -66,9 +66,11 @@ int command_encode(struct tool *tool, int argc, char **argv);
 extern const char command_encode_help[];
 
 /*
- * Calls a method without parameters of its own (NULL) or with them, and prints the reply as JSON if
- * --json was given: *ret is then NULL. Returns 0 or an exit code.
+ * Connects, calls a method, and gives the reply, to be freed by the caller. Returns 0, else an exit
+ * code after it has said what is wrong. tool_call() prints the reply instead if --json was given;
+ * *ret is then NULL.
  */
+int tool_ask(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
 int tool_call(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
 
 /* The private vencd (private.c): starts it with one end of a socket pair, *ret_fd is the other. */

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * vencctl devices: what can encode here and what it has proved, one row for each encoder of each
+ * device, with what went wrong there below it.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/vencctl/fields.h"
+#include "client/vencctl/tool.h"
+
+/* What a backend is, for those who do not know its word. */
+static const struct {
+	const char *backend, *note;
+} notes[] = {
+	{"software", "encodes on the CPU, without a GPU"},
+	{"null", "scripted, for tests: encodes nothing, used only where it is named"},
+};
+
+static const struct {
+	const char *field, *text;
+} counters[] = {
+	{"abandoned", "calls given up"},
+	{"late", "of them came back late"},
+	{"reclaimed", "processes reclaimed"},
+	{"crashed", "processes crashed"},
+	{"tainted", "processes tainted now"},
+	{"tombstones", "killed processes that do not die"},
+	{"leakedThreads", "threads leaked now"},
+};
+
+/* The words of a list, joined; "-" where there are none. */
+static void join(char *ret, size_t size, sd_json_variant *object, const char *name)
+{
+	size_t n = field_count(object, name), used = 0;
+
+	snprintf(ret, size, "-");
+	for (size_t i = 0; i < n && used < size; i++) {
+		sd_json_variant *v = field_element(object, name, i);
+		const char *word = sd_json_variant_is_string(v) ? sd_json_variant_string(v) : "?";
+		int added = snprintf(ret + used, size - used, "%s%s", i ? " " : "", word);
+
+		used += added > 0 ? (size_t)added : 0;
+	}
+}
+
+static void rate_controls(char *ret, size_t size, sd_json_variant *device)
+{
+	sd_json_variant *by_latency = sd_json_variant_by_key(device, "rateControls");
+	char file[128], live[128];
+
+	join(file, sizeof(file), by_latency, "file");
+	join(live, sizeof(live), by_latency, "live");
+	if (strcmp(file, live) == 0)
+		snprintf(ret, size, "%s", file);
+	else
+		snprintf(ret, size, "%s; live: %s", file, live);
+}
+
+static void sizes(char *ret, size_t size, sd_json_variant *device)
+{
+	uint64_t multiple = field_number(device, "sizeMultiple");
+	int n = snprintf(ret, size, "%llux%llu to %llux%llu",
+		(unsigned long long)field_number(device, "minWidth"),
+		(unsigned long long)field_number(device, "minHeight"),
+		(unsigned long long)field_number(device, "maxWidth"),
+		(unsigned long long)field_number(device, "maxHeight"));
+
+	if (multiple > 1 && n > 0 && (size_t)n < size)
+		snprintf(ret + n, size - (size_t)n, ", by %llu", (unsigned long long)multiple);
+}
+
+static int add_counters(struct table *table, sd_json_variant *device)
+{
+	char line[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		uint64_t n = field_number(device, counters[i].field);
+
+		if (n > 0 && used < sizeof(line))
+			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s",
+				used ? ", " : "", (unsigned long long)n, counters[i].text);
+	}
+	return used ? table_note(table, line) : 0;
+}
+
+static int add_notes(struct table *table, sd_json_variant *device)
+{
+	const char *backend = field_text(device, "backend");
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
+		if (r == 0 && strcmp(notes[i].backend, backend) == 0)
+			r = table_note(table, notes[i].note);
+	if (r == 0 && *field_text(device, "detail"))
+		r = table_note(table, field_text(device, "detail"));
+	return r == 0 ? add_counters(table, device) : r;
+}
+
+static int add_device(struct table *table, sd_json_variant *device)
+{
+	const char *codec = field_text(device, "codec");
+	char size[96], rates[288], sessions[24];
+	char *cells[] = {(char *)field_text(device, "device"),
+		(char *)field_text(device, "backend"), (char *)field_text(device, "encoder"),
+		(char *)(*codec ? codec : "any"), (char *)field_text(device, "state"), sessions,
+		size, rates, (char *)field_text(device, "version")};
+	int r;
+
+	snprintf(sessions, sizeof(sessions), "%llu",
+		(unsigned long long)field_number(device, "sessions"));
+	sizes(size, sizeof(size), device);
+	rate_controls(rates, sizeof(rates), device);
+	r = table_add(table, cells);
+	return r == 0 ? add_notes(table, device) : r;
+}
+
+int command_devices(struct tool *tool, int argc, char **argv)
+{
+	static const char *const heads[] = {"DEVICE", "BACKEND", "ENCODER", "CODEC", "STATE",
+		"RUNNING", "SIZES", "RATE CONTROLS", "VERSION", NULL};
+	struct table table = {.heads = heads};
+	sd_json_variant *reply = NULL;
+	int r;
+
+	if (argc > 1)
+		return tool_usage("devices", "devices takes no arguments: %s", argv[1]);
+	r = tool_call(tool, "ListDevices", NULL, &reply);
+	if (r || !reply)
+		return r;
+	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
+		r = add_device(&table, field_element(reply, "devices", i));
+	if (r == 0)
+		table_print(&table, stdout);
+	table_clear(&table);
+	sd_json_variant_unref(reply);
+	return r ? tool_failed(tool, "cannot list the devices", r) : TOOL_OK;
+}
