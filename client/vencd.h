@@ -185,14 +185,16 @@ const struct vencd_refusal *vencd_last_refusal(const struct vencd *daemon);
 /*
  * Calls a method of io.vencd.Encoder without fds; parameters is a JSON object or NULL. On success
  * *ret_json is the reply as JSON text, to be freed by the caller. Waits up to 30 s. Returns
- * -EREMOTEIO where the daemon refused, see vencd_last_refusal().
+ * -EREMOTEIO where the daemon refused, see vencd_last_refusal(); -ETIMEDOUT; -ECONNRESET where the
+ * connection broke.
  */
 int vencd_call(struct vencd *daemon, const char *method, const char *parameters, char **ret_json);
 
 /*
  * Opens a session. Waits up to 30 s for the daemon's answer (it answers before the encoder is
  * open, but a probe that the choice needs may still be running). Returns -EREMOTEIO where the
- * daemon refused. The caller owns *ret. params is read during the call only.
+ * daemon refused, -EPROTO where its answer does not fit the memory that came with it, -ETIMEDOUT,
+ * -ECONNRESET. The caller owns *ret. params is read during the call only.
  */
 int vencd_session_open(
 	struct vencd *daemon, const struct vencd_params *params, struct vencd_session **ret);
@@ -255,16 +257,18 @@ struct vencd_packet {
 /*
  * The next packet, in decode order. Returns 1 with a packet, -EAGAIN where none is ready, -ENODATA
  * after the last one of a session that has ended (well or not: ask for the report), -EPROTO when
- * the encoder's process wrote what it must not (the session is then cancelled). One packet at a
- * time: release it before the next call. Does not wait.
+ * the encoder's process wrote what it must not (the session is then cancelled), -ECONNRESET when
+ * the daemon is gone: no report will come. One packet at a time: -EBUSY while one is not released.
+ * Does not wait.
  */
 int vencd_packet_receive(struct vencd_session *session, struct vencd_packet *ret);
 void vencd_packet_release(struct vencd_session *session);
 
 /*
  * Waits until vencd_frame_acquire() or vencd_packet_receive() may succeed or say something new, or
- * timeout_ms have passed (-1: no limit, 0: only look). Returns 1 when there is something to do, 0
- * on time-out, -EINTR on a signal.
+ * timeout_ms have passed (-1: no limit, 0: only look). A free slot is something new only after
+ * vencd_frame_acquire() has said -EAGAIN: a program that has no frame to give is not kept awake.
+ * Returns 1 when there is something to do, 0 on time-out, -EINTR on a signal.
  */
 int vencd_session_wait(struct vencd_session *session, int timeout_ms);
 
@@ -279,8 +283,8 @@ int vencd_session_arm(struct vencd_session *session);
 
 /*
  * Ends the session early. What was committed stays readable: drain it with
- * vencd_packet_receive(). text (NULL: none) says why, and stands in the report. Waits up to 5 s for
- * the daemon's answer.
+ * vencd_packet_receive(). text (NULL: none; cut to 255 bytes) says why, and stands in the report.
+ * Waits up to 5 s for the daemon's answer. A session that has ended already is no error.
  */
 int vencd_session_cancel(
 	struct vencd_session *session, enum vencd_cancel_cause cause, const char *text);
@@ -296,7 +300,7 @@ struct vencd_report {
  * Waits up to timeout_ms for the session's end and its report. *ret is filled only on success and
  * cleared with vencd_report_clear(). The library compares the report with what it delivered itself
  * (packets, bytes, digest) once all packets were received: a difference returns -EBADMSG.
- * -ETIMEDOUT when the session has not ended.
+ * -ETIMEDOUT when the session has not ended, -ECONNRESET when the daemon is gone.
  */
 int vencd_session_report(struct vencd_session *session, int timeout_ms, struct vencd_report *ret);
 void vencd_report_clear(struct vencd_report *report);

@@ -278,11 +278,12 @@ int vencd_session_cancel(
 	struct reply reply = {0};
 	int r = cancel_parameters(session, cause, text, &parameters);
 
-	if (r >= 0)
+	if (r >= 0 && !session_ended(session))
 		r = session_call(session, "Cancel", parameters, CANCEL_MS, &reply);
 	reply_clear(&reply);
 	sd_json_variant_unref(parameters);
-	return r;
+	/* One that has ended meanwhile is refused, and is what was wanted. */
+	return r == -EREMOTEIO && session_ended(session) ? 0 : r < 0 ? r : 0;
 }
 
 int session_break(struct vencd_session *session, const char *what)

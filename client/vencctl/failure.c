@@ -14,22 +14,6 @@
 
 #include "client/vencctl/tool.h"
 
-const char *colour_of(FILE *out, enum colour colour)
-{
-	static const char *const codes[] = {
-		[COLOUR_NONE] = "\033[0m",
-		[COLOUR_BOLD] = "\033[1m",
-		[COLOUR_GOOD] = "\033[32m",
-		[COLOUR_WARNING] = "\033[33m",
-		[COLOUR_BAD] = "\033[31m",
-	};
-	const char *no_colour = getenv("NO_COLOR");
-
-	if ((no_colour && *no_colour) || !isatty(fileno(out)))
-		return "";
-	return codes[colour];
-}
-
 int tool_usage(const char *command, const char *format, ...)
 {
 	va_list arguments;

@@ -19,25 +19,29 @@ struct table_row {
 	char *note; /* instead of cells */
 };
 
-/* Length of a character that is no control character, 0 for one that is. */
-static size_t printable(const unsigned char *p)
+/* Bytes of a control character at p, 0 for another one. Some terminals obey C1, too. */
+static size_t control_length(const unsigned char *p)
 {
 	if (p[0] < ' ' || p[0] == 0x7f)
-		return 0;
-	if (p[0] == 0xc2 && p[1] < 0xa0) /* C1: some terminals obey these too */
-		return 0;
-	return 1;
+		return 1;
+	return p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
 }
 
 char *plain_text(char *ret, size_t size, const char *text)
 {
 	size_t n = 0;
 
-	for (; text[n] && n < size - 1; n++)
-		ret[n] = printable((const unsigned char *)text + n) ? text[n] : ' ';
-	if (text[n]) /* whole characters only */
-		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+	while (*text && n < size - 1) {
+		size_t control = control_length((const unsigned char *)text);
+
+		ret[n++] = control ? ' ' : *text;
+		text += control ? control : 1;
+	}
+	if (((unsigned char)*text & 0xc0) == 0x80) { /* whole characters only */
+		while (n > 0 && ((unsigned char)ret[n - 1] & 0xc0) == 0x80)
 			n--;
+		n -= n > 0;
+	}
 	ret[n] = '\0';
 	return ret;
 }
