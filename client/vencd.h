@@ -136,16 +136,16 @@ struct vencd_params {
 	struct vencd_rational time_base;   /* seconds per tick of pts; num, den > 0 */
 	struct vencd_rational frame_rate;  /* nominal frames a second; 0/0: unknown (25 assumed) */
 	struct vencd_rational sample_aspect; /* 0/0: not given */
-	uint32_t rate_control;             /* enum vencd_rate_control */
-	int32_t quality;                   /* codec's scale: 0-63 AV1, 0-51 HEVC, H.264; -1 default */
-	uint64_t bitrate;                  /* bits a second */
-	uint64_t max_bitrate;              /* bits a second, VENCD_RATE_CAPPED_VBR */
-	int32_t speed;                     /* 0 slowest to 13; -1: the default (8) */
-	uint32_t gop;                      /* frames between keyframes at most; 0: default */
-	int32_t b_frames;                  /* 1 allowed, 0 none, -1 the codec's and latency's default */
-	uint32_t latency;                  /* enum vencd_latency; 0: file */
-	uint32_t backend;                  /* enum vencd_backend; 0: any */
-	uint32_t on_failure;               /* enum vencd_on_failure; 0: failover */
+	uint32_t rate_control;               /* enum vencd_rate_control */
+	int32_t quality;      /* codec's scale: 0-63 AV1, 0-51 HEVC, H.264; -1 default */
+	uint64_t bitrate;     /* bits a second */
+	uint64_t max_bitrate; /* bits a second, VENCD_RATE_CAPPED_VBR */
+	int32_t speed;        /* 0 slowest to 13; -1: the default (8) */
+	uint32_t gop;         /* frames between keyframes at most; 0: default */
+	int32_t b_frames;     /* 1 allowed, 0 none, -1 the codec's and latency's default */
+	uint32_t latency;     /* enum vencd_latency; 0: file */
+	uint32_t backend;     /* enum vencd_backend; 0: any */
+	uint32_t on_failure;  /* enum vencd_on_failure; 0: failover */
 	struct vencd_colour colour;
 	struct vencd_hdr hdr;
 	char label[VENCD_LABEL_MAX];        /* shown in lists; UTF-8, NUL-terminated */
@@ -202,12 +202,12 @@ int vencd_session_open(
 /* What was chosen for a session. */
 struct vencd_session_info {
 	uint64_t id;
-	uint32_t codec;       /* enum vencd_codec */
-	uint32_t slots;       /* frames in the pool */
-	uint32_t reorder;     /* packets' dts lag behind pts by this many frames at most */
-	char encoder[32];     /* such as "svtav1" */
-	char backend[16];     /* such as "software" */
-	char device[64];      /* such as "cpu" */
+	uint32_t codec;   /* enum vencd_codec */
+	uint32_t slots;   /* frames in the pool */
+	uint32_t reorder; /* packets' dts lag behind pts by this many frames at most */
+	char encoder[32]; /* such as "svtav1" */
+	char backend[16]; /* such as "software" */
+	char device[64];  /* such as "cpu" */
 };
 void vencd_session_get_info(const struct vencd_session *session, struct vencd_session_info *ret);
 
@@ -248,10 +248,10 @@ int vencd_session_finish(struct vencd_session *session);
 struct vencd_packet {
 	const uint8_t *data; /* in memory shared with the encoder's process: valid until released */
 	size_t size;
-	int64_t pts;       /* exactly as submitted */
-	int64_t dts;       /* strictly increasing, never above pts */
-	uint32_t flags;    /* VENCD_PACKET_KEYFRAME: parameter sets are in band before it */
-	uint64_t frame;    /* index of the frame it shows, from 0 in order of submission */
+	int64_t pts;    /* exactly as submitted */
+	int64_t dts;    /* strictly increasing, never above pts */
+	uint32_t flags; /* VENCD_PACKET_KEYFRAME: parameter sets are in band before it */
+	uint64_t frame; /* index of the frame it shows, from 0 in order of submission */
 };
 
 /*
