@@ -2,211 +2,356 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The log's queue and its writer thread. The lock is held for a copy of one line, never across a
- * write. The thread is detached: when it hangs in a write at the end, log_close() gives up on it and
- * the process ends without it.
+ * The log: a ring of lines behind one mutex, and one thread that writes them. The mutex is held for
+ * the copy of a line and never across a system call but futex, so whoever logs waits for no reader
+ * of the log. Formatting, too, is done outside.
+ *
+ *	DIRECT ── log_open ──▶ QUEUED ── log_close ──▶ CLOSING ── writer through ──▶ DIRECT
+ *	                                                  │ time over
+ *	                                                  ▼
+ *	                                               STUCK ── writer through after all ──▶ DIRECT
+ *
+ * Lines come out in the order in which they were queued. Each carries how many were dropped just
+ * before it, so that the gap is told where it is. What the writer could not write (stderr closed, a
+ * disk full) counts as dropped, too.
+ *
+ * Everything is static: a writer that is left behind touches no memory that anyone frees.
  */
 
 #include "daemon/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-journal.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LINES_MAX 1024u
-#define LINE_MAX_BYTES 512u
-
-struct line {
-	enum log_level level;
-	struct timespec time;
-	char text[LINE_MAX_BYTES];
-};
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be this file's, always */
+#include <systemd/sd-journal.h>
 
 enum log_state {
-	LOG_CLOSED,
-	LOG_OPEN,
-	LOG_CLOSING
+	LOG_STATE_DIRECT, /* no writer: lines are written at once */
+	LOG_STATE_QUEUED,
+	LOG_STATE_CLOSING,
+	LOG_STATE_STUCK,
+};
+
+struct line {
+	struct timespec time;
+	enum log_level level;
+	uint64_t dropped_before;
+	char field[LOG_FIELD_MAX];
+	char text[LOG_LINE_MAX];
 };
 
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t change;
+	pthread_cond_t work, through;
+	pthread_t writer;
 	enum log_state state;
-	enum log_level level;
-	bool journal;
-	unsigned first, count;
-	unsigned long dropped;
-	struct line lines[LINES_MAX];
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	_Atomic int least; /* enum log_level; 0 until it is opened */
+	bool to_journal;
+	uint64_t head, tail; /* lines queued and taken; line i is in queue[i % LOG_QUEUE_LINES] */
+	uint64_t dropped;    /* since the last line was queued */
+	struct line queue[LOG_QUEUE_LINES];
+} log_ = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
 
 static const struct {
 	const char *name;
-	int priority; /* syslog's */
-} levels[LOG_LEVEL_ERROR + 1] = {
-	[LOG_LEVEL_DEBUG] = {"debug", 7},
-	[LOG_LEVEL_INFO] = {"info", 6},
-	[LOG_LEVEL_NOTICE] = {"notice", 5},
-	[LOG_LEVEL_WARNING] = {"warning", 4},
-	[LOG_LEVEL_ERROR] = {"error", 3},
+	int priority;
+} levels[] = {
+	[LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+	[LOG_LEVEL_INFO] = {"info", LOG_INFO},
+	[LOG_LEVEL_NOTICE] = {"notice", LOG_NOTICE},
+	[LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+	[LOG_LEVEL_ERROR] = {"error", LOG_ERR},
 };
 
-static void write_line(const struct line *line)
-{
-	struct tm tm;
-	char text[LINE_MAX_BYTES + 64];
-	int n;
+/* Writing. */
 
-	if (queue.journal) {
-		(void)sd_journal_send("PRIORITY=%d", levels[line->level].priority, "MESSAGE=%s",
-			line->text, NULL);
-		return;
+static bool write_all(const char *text, size_t size)
+{
+	while (size) {
+		ssize_t n = write(STDERR_FILENO, text, size);
+
+		if (n >= 0) {
+			text += n;
+			size -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			/* Whoever made it non-blocking: to wait is what this thread is for. */
+			struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+			(void)poll(&p, 1, -1);
+		} else if (errno != EINTR) {
+			return false;
+		}
 	}
-	localtime_r(&line->time.tv_sec, &tm);
-	n = snprintf(text, sizeof(text), "%02d:%02d:%02d.%03ld %s: %s\n", tm.tm_hour, tm.tm_min,
-		tm.tm_sec, line->time.tv_nsec / 1000000, levels[line->level].name, line->text);
-	/* Nobody is left to tell of a log that cannot be written. */
-	if (write(STDERR_FILENO, text, (size_t)n) < 0)
-		return;
-}
-
-static void fill_line(struct line *line, enum log_level level, const char *format, va_list args)
-{
-	line->level = level;
-	clock_gettime(CLOCK_REALTIME, &line->time);
-	(void)vsnprintf(line->text, sizeof(line->text), format, args);
-}
-
-static void __attribute__((format(printf, 3, 4))) fill_own_line(
-	struct line *line, enum log_level level, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fill_line(line, level, format, args);
-	va_end(args);
-}
-
-/* With the lock held: the next line to write, or the word that some were dropped. */
-static bool next_line(struct line *ret)
-{
-	if (queue.count > 0) {
-		*ret = queue.lines[queue.first];
-		queue.first = (queue.first + 1) % LINES_MAX;
-		queue.count--;
-		return true;
-	}
-	if (queue.dropped == 0)
-		return false;
-	fill_own_line(ret, LOG_LEVEL_WARNING, "%lu log lines were dropped here", queue.dropped);
-	queue.dropped = 0;
 	return true;
 }
 
-static void *writer(void *unused)
+/* In UTC: looking the time zone up would open files. */
+static bool write_to_stderr(const struct line *line)
 {
-	struct line line;
+	char text[LOG_LINE_MAX + 64];
+	struct tm tm;
+	size_t n;
 
-	(void)unused;
-	pthread_mutex_lock(&queue.lock);
-	for (;;) {
-		if (next_line(&line)) {
-			pthread_mutex_unlock(&queue.lock);
-			write_line(&line);
-			pthread_mutex_lock(&queue.lock);
-			continue;
-		}
-		if (queue.state == LOG_CLOSING)
-			break;
-		pthread_cond_wait(&queue.change, &queue.lock);
-	}
-	queue.state = LOG_CLOSED;
-	pthread_cond_broadcast(&queue.change);
-	pthread_mutex_unlock(&queue.lock);
-	return NULL;
+	gmtime_r(&line->time.tv_sec, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03ldZ %s: %s\n",
+		line->time.tv_nsec / 1000000, levels[line->level].name, line->text);
+	return write_all(text, n);
 }
 
-/* Whether stderr is the journal's stream, as systemd says in $JOURNAL_STREAM. */
+static bool write_to_journal(const struct line *line)
+{
+	char priority[] = "PRIORITY=0", message[LOG_LINE_MAX + 8];
+	struct iovec iov[] = {
+		{priority, strlen(priority)},
+		{"SYSLOG_IDENTIFIER=vencd", strlen("SYSLOG_IDENTIFIER=vencd")},
+		{message, 0},
+		{(char *)line->field, strlen(line->field)},
+	};
+
+	priority[9] = (char)('0' + levels[line->level].priority);
+	iov[2].iov_len = (size_t)sprintf(message, "MESSAGE=%s", line->text);
+	return sd_journal_sendv(iov, line->field[0] ? 4 : 3) >= 0;
+}
+
+static bool write_line(const struct line *line)
+{
+	return (log_.to_journal && write_to_journal(line)) || write_to_stderr(line);
+}
+
+static bool write_gap(uint64_t dropped)
+{
+	struct line line = {.level = LOG_LEVEL_WARNING};
+
+	clock_gettime(CLOCK_REALTIME, &line.time);
+	snprintf(line.text, sizeof(line.text),
+		"%lu lines of the log were dropped: they could not be written in time",
+		(unsigned long)dropped);
+	return write_line(&line);
+}
+
+/* The writer's thread. */
+
+/* Takes the next line, or the gap at the queue's end; false: there will be none any more. */
+static bool next_line(struct line *ret)
+{
+	bool found = true;
+
+	pthread_mutex_lock(&log_.lock);
+	while (log_.head == log_.tail && !log_.dropped && log_.state == LOG_STATE_QUEUED)
+		pthread_cond_wait(&log_.work, &log_.lock);
+	if (log_.head != log_.tail) {
+		*ret = log_.queue[log_.tail++ % LOG_QUEUE_LINES];
+	} else if (log_.dropped) {
+		*ret = (struct line){.dropped_before = log_.dropped};
+		log_.dropped = 0;
+	} else {
+		found = false;
+		log_.state = LOG_STATE_DIRECT;
+		pthread_cond_signal(&log_.through);
+	}
+	pthread_mutex_unlock(&log_.lock);
+	return found;
+}
+
+static void *run_writer(void *unused)
+{
+	struct line line;
+	uint64_t gap = 0;
+
+	while (next_line(&line)) {
+		gap += line.dropped_before;
+		if (gap && write_gap(gap))
+			gap = 0;
+		if (line.level && !write_line(&line))
+			gap++;
+	}
+	return unused;
+}
+
+/* Where systemd has connected stderr to the journal it says so, by device and inode. */
 static bool stderr_is_journal(void)
 {
-	const char *text = getenv("JOURNAL_STREAM");
+	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long device, inode;
 	struct stat st;
 
-	return text && sscanf(text, "%lu:%lu", &device, &inode) == 2 &&
+	return stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
 		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
-int log_open(enum log_level level)
+/* The event loop takes signals by a descriptor: no other thread may be there to get them. */
+static int start_writer(void)
 {
-	pthread_condattr_t attributes;
-	pthread_t thread;
+	sigset_t all, before;
 	int r;
 
-	queue.level = level;
-	queue.journal = stderr_is_journal();
-	queue.state = LOG_OPEN;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue.change, &attributes);
-	pthread_condattr_destroy(&attributes);
-	r = pthread_create(&thread, NULL, writer, NULL);
-	if (r != 0) {
-		queue.state = LOG_CLOSED;
-		return -r;
-	}
-	pthread_setname_np(thread, "log");
-	pthread_detach(thread);
-	return 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&log_.writer, NULL, run_writer, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		(void)pthread_setname_np(log_.writer, "vencd-log");
+	return -r;
 }
 
-void log_message(enum log_level level, const char *format, ...)
+static void init_through(void)
 {
-	va_list args;
+	pthread_condattr_t attr;
 
-	if (level < queue.level)
-		return;
-	pthread_mutex_lock(&queue.lock);
-	if (queue.state != LOG_OPEN || queue.count == LINES_MAX) {
-		queue.dropped++;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&log_.through, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int log_open(enum log_level least)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int r = 0;
+
+	pthread_once(&once, init_through);
+	pthread_mutex_lock(&log_.lock);
+	if (log_.state == LOG_STATE_QUEUED) {
+		r = -EALREADY;
+	} else if (log_.state != LOG_STATE_DIRECT) {
+		r = -EBUSY;
 	} else {
-		va_start(args, format);
-		fill_line(
-			&queue.lines[(queue.first + queue.count) % LINES_MAX], level, format, args);
-		va_end(args);
-		queue.count++;
-		pthread_cond_signal(&queue.change);
+		log_.to_journal = stderr_is_journal();
+		log_.least = least;
+		log_.state = LOG_STATE_QUEUED;
+		r = start_writer();
+		if (r < 0)
+			log_.state = LOG_STATE_DIRECT;
 	}
-	pthread_mutex_unlock(&queue.lock);
+	pthread_mutex_unlock(&log_.lock);
+	return r;
+}
+
+static struct timespec deadline(uint32_t timeout_ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += timeout_ms / 1000;
+	t.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	return t;
 }
 
 int log_close(uint32_t timeout_ms)
 {
-	struct timespec end;
-	int r;
+	struct timespec until = deadline(timeout_ms);
+	pthread_t writer;
+	bool opened;
+	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
+	pthread_mutex_lock(&log_.lock);
+	writer = log_.writer;
+	opened = log_.state == LOG_STATE_QUEUED;
+	if (opened) {
+		log_.state = LOG_STATE_CLOSING;
+		pthread_cond_signal(&log_.work);
 	}
-	pthread_mutex_lock(&queue.lock);
-	if (queue.state == LOG_OPEN)
-		queue.state = LOG_CLOSING;
-	pthread_cond_broadcast(&queue.change);
-	while (queue.state == LOG_CLOSING)
-		if (pthread_cond_timedwait(&queue.change, &queue.lock, &end) == ETIMEDOUT)
-			break;
-	r = queue.state == LOG_CLOSING ? -ETIMEDOUT : 0;
-	pthread_mutex_unlock(&queue.lock);
-	return r;
+	while (log_.state != LOG_STATE_DIRECT && r == 0)
+		r = pthread_cond_timedwait(&log_.through, &log_.lock, &until);
+	if (log_.state == LOG_STATE_DIRECT)
+		r = 0;
+	else
+		log_.state = LOG_STATE_STUCK;
+	pthread_mutex_unlock(&log_.lock);
+	if (opened && r == 0)
+		pthread_join(writer, NULL);
+	else if (opened)
+		pthread_detach(writer);
+	return -r;
+}
+
+/* Logging. */
+
+/* A text that does not fit ends in "...", behind a whole UTF-8 character. */
+static void format_text(char text[static LOG_LINE_MAX], const char *format, va_list ap)
+{
+	int size = vsnprintf(text, LOG_LINE_MAX, format, ap);
+
+	if (size < 0)
+		snprintf(text, LOG_LINE_MAX, "(a line that cannot be formatted: %.200s)", format);
+	if (size >= (int)LOG_LINE_MAX) {
+		size_t n = LOG_LINE_MAX - sizeof("...");
+
+		while (n && (text[n] & 0xc0) == 0x80)
+			n--;
+		strcpy(text + n, "...");
+	}
+	for (unsigned char *p = (unsigned char *)text; *p; p++)
+		if (*p < ' ' || *p == 0x7f)
+			*p = ' ';
+}
+
+/* Queues the line, or drops it. Returns false when there is no queue: then it is to be written. */
+static bool queue_line(struct line *line)
+{
+	bool direct;
+
+	pthread_mutex_lock(&log_.lock);
+	direct = log_.state == LOG_STATE_DIRECT;
+	if (log_.state == LOG_STATE_STUCK || log_.head - log_.tail == LOG_QUEUE_LINES) {
+		log_.dropped++;
+	} else if (!direct) {
+		line->dropped_before = log_.dropped;
+		log_.dropped = 0;
+		log_.queue[log_.head++ % LOG_QUEUE_LINES] = *line;
+		pthread_cond_signal(&log_.work);
+	}
+	pthread_mutex_unlock(&log_.lock);
+	return !direct;
+}
+
+static void log_line(enum log_level level, const char *field, const char *format, va_list ap)
+{
+	struct line line = {.level = level};
+	int saved = errno;
+
+	if ((int)level < log_.least)
+		return;
+	clock_gettime(CLOCK_REALTIME, &line.time);
+	if (strlen(field) < sizeof(line.field))
+		strcpy(line.field, field);
+	format_text(line.text, format, ap);
+	if (!queue_line(&line))
+		(void)write_to_stderr(&line); /* nobody is left to be told */
+	errno = saved;
+}
+
+void log_message(enum log_level level, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(level, "", format, ap);
+	va_end(ap);
+}
+
+void log_message_about(enum log_level level, const char *field, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(level, field, format, ap);
+	va_end(ap);
 }

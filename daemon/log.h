@@ -49,7 +49,8 @@ void log_message_about(enum log_level level, const char *field, const char *form
 
 /*
  * Writes what is queued and ends the writer. Returns 0, or -ETIMEDOUT when it was not through in
- * time; it is then left behind with what it has, and lines logged from now on are dropped.
+ * time; it is then left behind with what it has, lines logged from now on are dropped, and a second
+ * call waits for it once more.
  */
 int log_close(uint32_t timeout_ms);
 
