@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * vencd-front: talks to the clients of one uid. It is started by the supervisor with one fd, and
+ * gets everything else over that one. What a client sends is parsed here and nowhere else; a hostile
+ * client costs its own uid this process, which the supervisor watches, kills and replaces.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "daemon/front/front.h"
+
+/* LeakSanitizer looks at the process from outside, which must be possible then. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DUMPABLE 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define DUMPABLE 1
+#endif
+#ifndef DUMPABLE
+#define DUMPABLE 0
+#endif
+
+/* Dies with the supervisor, gains no privilege, and shows its memory to no sibling. */
+static int confine(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		prctl(PR_SET_DUMPABLE, DUMPABLE) < 0)
+		return -errno;
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	return fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int front_init(struct front *front)
+{
+	int r = sd_event_new(&front->event);
+
+	front->next_seq = 1;
+	LIST_INIT(&front->clients);
+	LIST_INIT(&front->encodes);
+	if (r >= 0)
+		r = uplink_init(front);
+	if (r >= 0)
+		r = devices_init(front);
+	if (r >= 0)
+		r = client_server_init(front);
+	return r;
+}
+
+static void front_clear(struct front *front)
+{
+	client_close_all(front);
+	sd_varlink_server_unref(front->server);
+	devices_clear(front);
+	uplink_clear(front);
+	sd_event_unref(front->event);
+}
+
+int main(void)
+{
+	struct front front = {0};
+	int r = confine();
+
+	if (r >= 0)
+		r = front_init(&front);
+	if (r < 0) {
+		fprintf(stderr, "vencd-front: cannot start: %s\n", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	uplink_tell_plain(&front, WIRE_READY, 0);
+	r = sd_event_loop(front.event);
+	front_clear(&front);
+	if (r < 0)
+		fprintf(stderr, "vencd-front: the event loop: %s\n", strerror(-r));
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
