@@ -6,12 +6,14 @@
  * device, with what went wrong there below it.
  */
 
-#include <errno.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 
 #include "client/vencctl/fields.h"
 #include "client/vencctl/tool.h"
+
+#define PROBE_WAIT_MS 15000 /* a probe's own bound is 10 s */
+#define PROBE_STEP_MS 50
 
 /* What a backend is, for those who do not know its word. */
 static const struct {
@@ -120,24 +122,55 @@ static int add_device(struct table *table, sd_json_variant *device)
 	return r == 0 ? add_notes(table, device) : r;
 }
 
-int command_devices(struct tool *tool, int argc, char **argv)
+static bool anything_probing(sd_json_variant *reply)
+{
+	for (size_t i = 0; i < field_count(reply, "devices"); i++)
+		if (strcmp(field_text(field_element(reply, "devices", i), "state"), "probing") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A daemon that has just started, such as a private one, is still finding out what it has. Waits
+ * for that, within a bound: what has no answer by then is shown as it is.
+ */
+static int ask_when_probed(struct tool *tool, sd_json_variant **ret)
+{
+	for (int tries = PROBE_WAIT_MS / PROBE_STEP_MS;; tries--) {
+		int r = tool_ask(tool, "ListDevices", NULL, ret);
+
+		if (r || tries == 0 || !anything_probing(*ret))
+			return r;
+		*ret = sd_json_variant_unref(*ret);
+		poll(NULL, 0, PROBE_STEP_MS);
+	}
+}
+
+static int print_devices(struct tool *tool, sd_json_variant *reply)
 {
 	static const char *const heads[] = {"DEVICE", "BACKEND", "ENCODER", "CODEC", "STATE",
 		"RUNNING", "SIZES", "RATE CONTROLS", "VERSION", NULL};
 	struct table table = {.heads = heads};
-	sd_json_variant *reply = NULL;
-	int r;
+	int r = 0;
 
-	if (argc > 1)
-		return tool_usage("devices", "devices takes no arguments: %s", argv[1]);
-	r = tool_call(tool, "ListDevices", NULL, &reply);
-	if (r || !reply)
-		return r;
 	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
 		r = add_device(&table, field_element(reply, "devices", i));
 	if (r == 0)
 		table_print(&table, stdout);
 	table_clear(&table);
-	sd_json_variant_unref(reply);
 	return r ? tool_failed(tool, "cannot list the devices", r) : TOOL_OK;
+}
+
+int command_devices(struct tool *tool, int argc, char **argv)
+{
+	sd_json_variant *reply = NULL;
+	int r;
+
+	if (argc > 1)
+		return tool_usage("devices", "devices takes no arguments: %s", argv[1]);
+	r = ask_when_probed(tool, &reply);
+	if (r == 0)
+		r = tool->json ? tool_print(tool, reply) : print_devices(tool, reply);
+	sd_json_variant_unref(reply);
+	return r;
 }

@@ -115,7 +115,7 @@ int tool_failed(const struct tool *tool, const char *what, int error)
 int tool_ask(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret)
 {
 	char what[64], *json = NULL;
-	int r = tool_connect(tool);
+	int r = tool->daemon ? 0 : tool_connect(tool);
 
 	if (r)
 		return r;
@@ -139,7 +139,14 @@ int tool_call(struct tool *tool, const char *method, const char *parameters, sd_
 		*ret = reply;
 		return 0;
 	}
-	r = sd_json_variant_dump(reply, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+	r = tool_print(tool, reply);
 	sd_json_variant_unref(reply);
+	return r;
+}
+
+int tool_print(const struct tool *tool, sd_json_variant *reply)
+{
+	int r = sd_json_variant_dump(reply, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+
 	return r < 0 ? tool_failed(tool, "cannot print the reply", r) : 0;
 }

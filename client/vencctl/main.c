@@ -7,18 +7,12 @@
  * wrong to stderr, and the exit code says it to scripts (docs: vencctl(1)).
  */
 
+#include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/vencctl/tool.h"
 #include "vencd-config.h"
-
-#pragma weak command_encode
-#pragma weak command_encode_help
 
 static const struct command {
 	const char *name, *arguments, *help;
@@ -57,8 +51,8 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-	printf("usage: vencctl %s%s%s\n\n%s.\n\n", command->name, *command->arguments ? " " : "",
-		command->arguments, command->help);
+	printf("usage: vencctl %s%s%s\n\n%c%s.\n\n", command->name, *command->arguments ? " " : "",
+		command->arguments, toupper(command->help[0]), command->help + 1);
 	if (command->details)
 		printf("%s\n", command->details);
 	printf("%s\n%s", global_help, exit_help);
@@ -67,7 +61,7 @@ static void print_command_help(const struct command *command)
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (commands[i].run && strcmp(commands[i].name, name) == 0)
+		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
 }

@@ -81,13 +81,24 @@ static int spawn_daemon(int fd, pid_t *ret)
 	return r;
 }
 
+/* With a copy that is none of the three standard ones, should those have been closed. */
+static int spawn_with(int fd, pid_t *ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int r = copy < 0 ? -errno : spawn_daemon(copy, ret);
+
+	if (copy >= 0)
+		close(copy);
+	return r;
+}
+
 int private_start(struct tool *tool, int *ret_fd)
 {
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	r = spawn_daemon(pair[1], &tool->child);
+	r = spawn_with(pair[1], &tool->child);
 	close(pair[1]);
 	if (r < 0) {
 		tool->child = 0;

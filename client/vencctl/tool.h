@@ -66,12 +66,15 @@ int command_encode(struct tool *tool, int argc, char **argv);
 extern const char command_encode_help[];
 
 /*
- * Connects, calls a method, and gives the reply, to be freed by the caller. Returns 0, else an exit
+ * Connects if need be, calls a method, and gives the reply, to be freed by the caller. Returns 0, else an exit
  * code after it has said what is wrong. tool_call() prints the reply instead if --json was given;
  * *ret is then NULL.
  */
 int tool_ask(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
 int tool_call(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
+
+/* Prints a reply as one line of JSON. Returns 0 or an exit code. */
+int tool_print(const struct tool *tool, sd_json_variant *reply);
 
 /* The private vencd (private.c): starts it with one end of a socket pair, *ret_fd is the other. */
 int private_start(struct tool *tool, int *ret_fd);
