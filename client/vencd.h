@@ -44,7 +44,7 @@ enum vencd_codec {
 	VENCD_CODEC_H264,
 };
 
-/* 4:2:0; 10-bit samples stand in the low bits of 16 (I010) or the high bits (P010), little endian. */
+/* 4:2:0; 10-bit samples stand in the low (I010) or high (P010) bits of 16, little endian. */
 enum vencd_pixel_format {
 	VENCD_FORMAT_I420 = 1, /* three planes, 8 bit */
 	VENCD_FORMAT_NV12,     /* two planes, chroma interleaved, 8 bit */
@@ -179,7 +179,7 @@ int vencd_connect_fd(struct vencd **ret, int fd);
 /* Ends the connection. Sessions must have been closed before. NULL is allowed. */
 void vencd_disconnect(struct vencd *daemon);
 
-/* The last refusal on this connection; its error is "" if there was none. Valid until the next call. */
+/* The last refusal on this connection, valid until the next call; its error is "" if none. */
 const struct vencd_refusal *vencd_last_refusal(const struct vencd *daemon);
 
 /*
@@ -308,7 +308,7 @@ void vencd_report_clear(struct vencd_report *report);
 /* Frees a session; one that has not ended is cancelled by this. Does not wait. NULL is allowed. */
 void vencd_session_close(struct vencd_session *session);
 
-/* Names as they stand in requests and reports ("av1", "nv12", "truncated"); NULL for no such value. */
+/* Names as they stand in requests and reports ("av1", "truncated"); NULL for no such value. */
 const char *vencd_codec_name(enum vencd_codec codec);
 const char *vencd_pixel_format_name(enum vencd_pixel_format format);
 const char *vencd_latency_name(enum vencd_latency latency);

@@ -35,7 +35,7 @@ struct reply {
 
 struct vencd {
 	sd_varlink *link;
-	char *path; /* where it was connected to; NULL: an fd was given, no second connection is made */
+	char *path; /* where it was connected to; NULL: an fd was given, it is not renewed */
 	struct vencd_refusal refusal;
 	struct reply *waiting; /* where the answer to the call in progress goes */
 	unsigned given_up;     /* answers that arrive first and that nobody waits for */

@@ -3,8 +3,8 @@
 
 /*
  * Reading the commit logs of a session's attempts, one after the other, each up to its cut. The
- * process that writes them is not trusted: an entry is copied once, the copy is checked against what
- * this side knows by itself, and only the copy is used. Whatever does not fit ends the session
+ * process that writes them is not trusted: an entry is copied once, the copy is checked against
+ * what this side knows by itself, and only the copy is used. Whatever does not fit ends the session
  * (session_break()); nothing is repaired or skipped.
  *
  * The supervisor's control page is trusted. While an attempt runs, its ring's own `published` says

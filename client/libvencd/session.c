@@ -2,10 +2,11 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Opening and ending a session. The reply to OpenSession carries a layout and the descriptors of the
- * shared memory; both are checked before anything is mapped: the layout must be the one that its
- * size, format and number of slots lead to, each memory must have exactly the size that follows from
- * it, and be sealed, so that nobody can take it away under us. What others write is mapped read-only.
+ * Opening and ending a session. The reply to OpenSession carries a layout and the descriptors of
+ * the shared memory; both are checked before anything is mapped: the layout must be the one that
+ * its size, format and number of slots lead to, each memory must have exactly the size that follows
+ * from it, and be sealed, so that nobody can take it away under us. What others write is mapped
+ * read-only.
  *
  * Closing the lease is what ends a session for the daemon; closing a session therefore never waits.
  */

@@ -3,8 +3,8 @@
 
 /*
  * vencctl: the command line of vencd. One table names the commands; global options may stand before
- * or after the command and are taken out of its words. What commands print goes to stdout, what goes
- * wrong to stderr, and the exit code says it to scripts (docs: vencctl(1)).
+ * or after the command and are taken out of its words. What commands print goes to stdout, what
+ * goes wrong to stderr, and the exit code says it to scripts (docs: vencctl(1)).
  */
 
 #include <ctype.h>

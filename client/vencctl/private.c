@@ -4,8 +4,8 @@
 /*
  * A vencd of one's own, for one command: started with one end of a socket pair, which is usable at
  * once, and ended by closing the other. It stands in its own process group, so that ^C reaches the
- * command alone and the daemon still reports. It ends by itself; one that does not is killed after a
- * bound, and one that cannot be killed is left behind and said so.
+ * command alone and the daemon still reports. It ends by itself; one that does not is killed after
+ * a bound, and one that cannot be killed is left behind and said so.
  */
 
 #include <errno.h>

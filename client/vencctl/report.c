@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * vencctl report ID: the report of a session that has ended. The exit code is the outcome's, so that
- * a script can ask how a session ended without reading a word.
+ * vencctl report ID: the report of a session that has ended. The exit code is the outcome's, so
+ * that a script can ask how a session ended without reading a word.
  */
 
 #include <errno.h>

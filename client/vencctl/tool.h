@@ -66,9 +66,9 @@ int command_encode(struct tool *tool, int argc, char **argv);
 extern const char command_encode_help[];
 
 /*
- * Connects if need be, calls a method, and gives the reply, to be freed by the caller. Returns 0, else an exit
- * code after it has said what is wrong. tool_call() prints the reply instead if --json was given;
- * *ret is then NULL.
+ * Connects if need be, calls a method, and gives the reply, to be freed by the caller. Returns 0,
+ * else an exit code after it has said what is wrong. tool_call() prints the reply instead if --json
+ * was given; *ret is then NULL.
  */
 int tool_ask(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
 int tool_call(struct tool *tool, const char *method, const char *parameters, sd_json_variant **ret);
