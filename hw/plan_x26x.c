@@ -96,12 +96,13 @@ static void choose_preset(
 	}
 }
 
-/* The trellis of the two slowest presets looks 4 mini-GOPs ahead; VFR needs the next frame's pts. */
+/*
+ * The trellis of the two slowest presets looks 4 mini-GOPs ahead, which their look-ahead covers. VFR
+ * needs the next frame's pts.
+ */
 static unsigned x264_delay(const struct x26x_plan *p)
 {
-	unsigned window = most(p->lookahead, most(p->b_frames, 3) * 4);
-
-	return window + p->frame_threads - 1 + p->sync_lookahead + 1;
+	return most(p->lookahead, p->b_frames) + p->frame_threads - 1 + p->sync_lookahead + 1;
 }
 
 void x264_plan(const struct encoder_params *params, struct x26x_plan *ret)
