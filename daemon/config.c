@@ -225,24 +225,38 @@ static int take_line(struct reader *reader, char *line)
 	return take_setting(reader, trim(text), trim(equals + 1));
 }
 
+/* 1: a line, without its end; 0: there is none any more. */
+static int read_line(struct reader *reader, FILE *file, char line[static SETTING_LINE_SIZE])
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+		if (c == '\0' || n == SETTING_LINE_SIZE - 1)
+			return fail(reader, reader->line + 1, "longer than %u bytes, or not text",
+				SETTING_LINE_SIZE - 1);
+		line[n++] = (char)c;
+	}
+	line[n] = '\0';
+	if (ferror(file))
+		return fail(reader, 0, "cannot be read: %s", strerror(errno));
+	if (c == EOF && !n)
+		return 0;
+	if (++reader->line > LINES_MAX)
+		return fail(reader, reader->line, "more than %u lines", LINES_MAX);
+	return 1;
+}
+
 static int read_lines(struct reader *reader, FILE *file)
 {
 	char line[SETTING_LINE_SIZE];
-	int r = 0;
+	int r;
 
-	while (r == 0 && fgets(line, sizeof(line), file)) {
-		size_t n = strlen(line);
-
-		if (++reader->line > LINES_MAX)
-			return fail(reader, reader->line, "more than %u lines", LINES_MAX);
-		/* A last line without its end is fine, a zero byte is not. */
-		if (!n || (line[n - 1] != '\n' && !feof(file)))
-			return fail(reader, reader->line, "longer than %u bytes, or not text",
-				SETTING_LINE_SIZE - 2);
+	while ((r = read_line(reader, file, line)) == 1) {
 		r = take_line(reader, line);
+		if (r < 0)
+			break;
 	}
-	if (r == 0 && ferror(file))
-		return fail(reader, 0, "cannot be read: %s", strerror(errno));
 	return r;
 }
 
@@ -323,7 +337,7 @@ void config_print(FILE *file, const struct config *config)
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		const struct setting *s = &settings[i];
 
-		fprintf(file, "\n# %s\n# %s.\n", s->meaning, setting_describe(s, text));
+		fprintf(file, "\n# %s\n# (%s)\n", s->meaning, setting_describe(s, text));
 		setting_print(s, config, text);
 		fprintf(file, "%s=%s\n", s->key, text);
 	}

@@ -166,6 +166,13 @@ static bool next_line(struct line *ret)
 	return found;
 }
 
+static void count_dropped(uint64_t n)
+{
+	pthread_mutex_lock(&log_.lock);
+	log_.dropped += n;
+	pthread_mutex_unlock(&log_.lock);
+}
+
 static void *run_writer(void *unused)
 {
 	struct line line;
@@ -178,6 +185,7 @@ static void *run_writer(void *unused)
 		if (line.level && !write_line(&line))
 			gap++;
 	}
+	count_dropped(gap); /* for the next writer to tell */
 	return unused;
 }
 
@@ -333,8 +341,8 @@ static void log_line(enum log_level level, const char *field, const char *format
 	if (strlen(field) < sizeof(line.field))
 		strcpy(line.field, field);
 	format_text(line.text, format, ap);
-	if (!queue_line(&line))
-		(void)write_to_stderr(&line); /* nobody is left to be told */
+	if (!queue_line(&line) && !write_to_stderr(&line))
+		count_dropped(1);
 	errno = saved;
 }
 

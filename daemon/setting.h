@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SETTING_LINE_SIZE 1024 /* bytes of a line of the file with its end; no value is longer */
+#define SETTING_LINE_SIZE 1024 /* a line with its terminating zero; no value is longer */
 #define SETTING_TEXT_SIZE 320  /* of a value as text, with its end */
 #define SETTING_RANGE_SIZE 640
 
