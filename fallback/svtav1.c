@@ -11,6 +11,8 @@
  *   for a packet exactly when a frame is inside: it comes without a further frame.
  * - Packets come in order of presentation, a temporal unit each; frames that are not shown travel
  *   with the next one that is.
+ * - Frames are numbered for the library, which sorts by the difference of two pts as an int (2.3) and
+ *   shows a frame too early where that overflows. Their own pts wait here.
  * - One instance per process: the library frees a global when a handle goes.
  *
  * It does not choose anything the plan has chosen (hw/plan_svtav1.h), and does not mend a stream: a keyframe
@@ -36,6 +38,9 @@
 #define PRED_RANDOM_ACCESS SVT_AV1_PRED_RANDOM_ACCESS
 #endif
 
+#define GOP_ENDLESS (1u << 30)
+#define IN_FLIGHT 2048u /* frames whose packets have not been taken, at most */
+
 enum stream_state {
 	STREAM_OPEN,
 	STREAM_DRAINING, /* flushed: packets until the library says that it was the last */
@@ -47,9 +52,11 @@ struct encoder {
 	struct encoder_host host;
 	enum stream_state state;
 	bool low_delay;
+	bool all_key;     /* a GOP of one: the library would make intra-only frames of it */
 	bool initialised; /* svt_av1_enc_init() was called */
 	uint32_t width, height, sample_bytes;
 	uint64_t sent, received;
+	int64_t pts[IN_FLIGHT];     /* by number of the frame */
 	EbBufferHeaderType *packet; /* handed out by receive */
 	struct planar_buffer planar;
 };
@@ -217,7 +224,7 @@ static void configure(EbSvtAv1EncConfiguration *config, const struct encoder_par
 	config->source_width = request->width;
 	config->source_height = request->height;
 	config->encoder_bit_depth = deep ? 10 : 8;
-	config->intra_period_length = (int32_t)request->gop - 1;
+	config->intra_period_length = (int32_t)(request->gop > 1 ? request->gop - 1 : GOP_ENDLESS);
 	config->intra_refresh_type = SVT_AV1_KF_REFRESH; /* closed GOPs */
 	set_structure(config, plan);
 	set_rate_control(config, request);
@@ -288,6 +295,7 @@ static enum encoder_status svtav1_open(struct encoder **ret, const struct encode
 	svtav1_plan(params, &plan);
 	e->host = *host;
 	e->low_delay = plan.low_delay;
+	e->all_key = request->gop == 1;
 	e->width = request->width;
 	e->height = request->height;
 	e->sample_bytes = deep ? 2 : 1;
@@ -307,31 +315,44 @@ static enum encoder_status svtav1_open(struct encoder **ret, const struct encode
 
 /* --- frames in --- */
 
+static void describe(const struct encoder *e, const struct encoder_frame *planar, bool keyframe,
+	EbSvtIOFormat *ret, EbBufferHeaderType *ret_header)
+{
+	*ret = (EbSvtIOFormat){
+		.luma = (uint8_t *)planar->data[0],
+		.cb = (uint8_t *)planar->data[1],
+		.cr = (uint8_t *)planar->data[2],
+		.y_stride = planar->stride[0] / e->sample_bytes,
+		.cb_stride = planar->stride[1] / e->sample_bytes,
+		.cr_stride = planar->stride[2] / e->sample_bytes,
+	};
+	*ret_header = (EbBufferHeaderType){
+		.size = sizeof(*ret_header),
+		.p_buffer = (uint8_t *)ret,
+		.n_filled_len = e->width * e->height * 3 / 2 * e->sample_bytes,
+		.pts = (int64_t)e->sent,
+		.pic_type = keyframe ? EB_AV1_KEY_PICTURE : EB_AV1_INVALID_PICTURE,
+	};
+}
+
 static enum encoder_status svtav1_send(struct encoder *e, const struct encoder_frame *frame)
 {
+	bool keyframe = e->all_key || frame->flags & VENCD_FRAME_KEYFRAME;
 	struct encoder_frame planar;
-	EbSvtIOFormat picture = {0};
-	EbBufferHeaderType header = {.size = sizeof(header)};
+	EbSvtIOFormat picture;
+	EbBufferHeaderType header;
 	EbErrorType error;
 
+	if (e->sent - e->received >= IN_FLIGHT)
+		return ENCODER_AGAIN;
 	if (planar_convert(&e->planar, frame, e->width, e->height, &planar) < 0)
 		return ENCODER_NO_MEMORY;
-	picture.luma = (uint8_t *)planar.data[0];
-	picture.cb = (uint8_t *)planar.data[1];
-	picture.cr = (uint8_t *)planar.data[2];
-	picture.y_stride = planar.stride[0] / e->sample_bytes;
-	picture.cb_stride = planar.stride[1] / e->sample_bytes;
-	picture.cr_stride = planar.stride[2] / e->sample_bytes;
-	header.p_buffer = (uint8_t *)&picture;
-	header.n_filled_len = e->width * e->height * 3 / 2 * e->sample_bytes;
-	header.pts = frame->pts;
-	header.pic_type = frame->flags & VENCD_FRAME_KEYFRAME ? EB_AV1_KEY_PICTURE
-							      : EB_AV1_INVALID_PICTURE;
+	describe(e, &planar, keyframe, &picture, &header);
 	error = svt_av1_enc_send_picture(e->handle, &header);
 	e->host.done(e->host.userdata, frame->index);
 	if (error != EB_ErrorNone)
 		return failed(&e->host, error, "svt_av1_enc_send_picture");
-	e->sent++;
+	e->pts[e->sent++ % IN_FLIGHT] = frame->pts;
 	return ENCODER_OK;
 }
 
@@ -353,30 +374,35 @@ static enum encoder_status svtav1_flush(struct encoder *e)
 #define OBU_TEMPORAL_DELIMITER 2u
 
 /* The sequence header stands right behind the delimiter, which has no payload. */
-static bool begins_with(const EbBufferHeaderType *p, bool keyframe)
+static const char *fault_of(const struct encoder *e, const EbBufferHeaderType *p, bool keyframe)
 {
-	if (p->n_filled_len < 3 || p->p_buffer[0] >> 3 != OBU_TEMPORAL_DELIMITER ||
-		p->p_buffer[1] != 0)
-		return false;
-	return !keyframe || p->p_buffer[2] >> 3 == OBU_SEQUENCE_HEADER;
+	const uint8_t *data = p->p_buffer;
+
+	if (p->n_filled_len < 3 || data[0] >> 3 != OBU_TEMPORAL_DELIMITER || data[1] != 0)
+		return "it does not begin with a temporal delimiter";
+	if (keyframe && data[2] >> 3 != OBU_SEQUENCE_HEADER)
+		return "a keyframe without a sequence header";
+	if (p->pts < 0 || (uint64_t)p->pts >= e->sent || e->sent - (uint64_t)p->pts > IN_FLIGHT)
+		return "it shows a frame that is not there";
+	return NULL;
 }
 
 static enum encoder_status take(struct encoder *e, struct encoder_packet *ret)
 {
 	const EbBufferHeaderType *p = e->packet;
 	bool keyframe = p->pic_type == EB_AV1_KEY_PICTURE;
+	const char *fault = fault_of(e, p, keyframe);
 
-	if (!begins_with(p, keyframe)) {
-		snprintf(e->host.text, ENCODER_TEXT_MAX,
-			"temporal unit %llu of %u bytes does not begin with its headers",
-			(unsigned long long)e->received, p->n_filled_len);
+	if (fault) {
+		snprintf(e->host.text, ENCODER_TEXT_MAX, "temporal unit %llu of %u bytes: %s",
+			(unsigned long long)e->received, p->n_filled_len, fault);
 		return ENCODER_WRONG_OUTPUT;
 	}
 	e->received++;
 	*ret = (struct encoder_packet){
 		.data = p->p_buffer,
 		.size = p->n_filled_len,
-		.pts = p->pts,
+		.pts = e->pts[(uint64_t)p->pts % IN_FLIGHT],
 		.flags = keyframe ? VENCD_PACKET_KEYFRAME : 0,
 	};
 	return ENCODER_OK;

@@ -20,6 +20,7 @@
 
 #define PLANAR (FORMAT(I420) | FORMAT(I010))
 #define SEMI_PLANAR (FORMAT(NV12) | FORMAT(P010))
+#define X26X_MAX_BITRATE 2000000000u /* its VBV counts bits in an int */
 #define ALL_RATES (RATE(QUALITY) | RATE(VBR) | RATE(CAPPED_VBR) | RATE(CBR))
 
 const struct encoder_limits encoder_catalogue[] = {
@@ -147,8 +148,18 @@ static const struct catalogue_row rows[] = {
 		.max_frame_rate = 240,
 		.plan = plan_svtav1,
 	},
-	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_x264},
-	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_x265},
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = X26X_MAX_BITRATE,
+		.plan = plan_x264,
+	},
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = X26X_MAX_BITRATE,
+		.plan = plan_x265,
+	},
 	{.reordering = ALL_RATES, .low_delay = ALL_RATES, .plan = plan_null},
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) + 1 ==

@@ -22,6 +22,7 @@
 #define DEFAULT_FRAME_RATE 25
 #define DEFAULT_GOP_SECONDS 5u
 #define GOP_MAX (1u << 30)
+#define BITRATE_MIN 1000u /* rate control everywhere counts in kbit/s */
 
 struct narrowing {
 	const struct encoder_limits *limits;
@@ -275,6 +276,9 @@ static int narrow_bitrate(const struct narrowing *n)
 	if (r < 0)
 		return r;
 	set_value(n, "%llu", (unsigned long long)(most ? most : bitrate));
+	if (bitrate && bitrate < BITRATE_MIN)
+		return refuse(n, -EINVAL, "bitrate", no_alternatives,
+			"below %u bits a second; is it in kbit/s?", BITRATE_MIN);
 	if (most && most < bitrate)
 		return refuse(n, -EINVAL, "max_bitrate", no_alternatives,
 			"the maximum is below the average of %llu", (unsigned long long)bitrate);

@@ -45,7 +45,7 @@ void svtav1_plan(const struct encoder_params *params, struct svtav1_plan *ret)
 	const struct vencd_params *request = &params->request;
 	uint32_t area = request->width * request->height;
 	bool vbr = request->rate_control == VENCD_RATE_VBR;
-	unsigned group, ahead, filter;
+	unsigned group, ahead;
 
 	*ret = (struct svtav1_plan){.low_delay = request->b_frames == 0};
 	ret->preset = svtav1_preset(request->speed, ret->low_delay, area);
@@ -57,7 +57,6 @@ void svtav1_plan(const struct encoder_params *params, struct svtav1_plan *ret)
 	ret->levels = svtav1_levels(ret->preset, vbr, area);
 	group = (1u << ret->levels) + 1; /* a mini-GOP, and a keyframe that waits before it */
 	ahead = vbr ? 2 : area >= AREA_8K ? 0 : 1;
-	filter = request->gop == 1 ? 1u << ret->levels : SVTAV1_FILTER_DELAY;
-	ret->lookahead = group * (ahead + 1) + filter + SVTAV1_END_DELAY;
+	ret->lookahead = group * (ahead + 1) + SVTAV1_FILTER_DELAY + SVTAV1_END_DELAY;
 	ret->frames = ret->lookahead;
 }
