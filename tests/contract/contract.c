@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * The contract of hw/encoder.h, held against one encoder of the registry.
+ *
+ * usage: contract ENCODER [CASE...]
+ *
+ * Each case runs in a child of its own, as every software attempt does in the daemon: a crash or a
+ * hang fails that case alone. Its stdout and stderr are a file that must stay empty, since an encoder
+ * writes nothing there. Exit code 77, skipped, where the library is not installed.
+ */
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/contract/cases.h"
+#include "tests/contract/check.h"
+
+#define CASE_SECONDS 300
+#define SKIPPED 77
+
+static int report_fd = STDERR_FILENO; /* where a case may speak */
+
+void broken(const char *file, int line, const char *format, ...)
+{
+	va_list list;
+
+	dprintf(report_fd, "  %s:%d: ", file, line);
+	va_start(list, format);
+	vdprintf(report_fd, format, list);
+	va_end(list);
+	dprintf(report_fd, "\n");
+	_exit(1);
+}
+
+_Noreturn static void run_case(
+	const struct contract_case *c, const struct encoder_limits *limits, int output)
+{
+	report_fd = dup(STDERR_FILENO);
+	if (report_fd < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
+		_exit(1);
+	alarm(CASE_SECONDS);
+	c->check(limits);
+	fflush(NULL);
+	REQUIRE(lseek(output, 0, SEEK_END) == 0, "something was written to stdout or stderr");
+	exit(0); /* and not _exit: the leak check runs at exit */
+}
+
+static void show_output(int output)
+{
+	char buffer[8192];
+	ssize_t n = pread(output, buffer, sizeof(buffer), 0);
+
+	if (n > 0)
+		fwrite(buffer, 1, (size_t)n, stderr);
+}
+
+static bool wait_case(pid_t child, int output)
+{
+	int status = 0;
+
+	if (waitpid(child, &status, 0) != child)
+		return false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "  ended by signal %d%s\n", WTERMSIG(status),
+			WTERMSIG(status) == SIGALRM ? ": it took too long" : "");
+	show_output(output);
+	return false;
+}
+
+static bool passes(const struct contract_case *c, const struct encoder_limits *limits)
+{
+	int output = memfd_create("output", MFD_CLOEXEC);
+	pid_t child;
+	bool passed;
+
+	fflush(NULL);
+	child = output < 0 ? -1 : fork();
+	if (child == 0)
+		run_case(c, limits, output);
+	passed = child > 0 && wait_case(child, output);
+	printf("%s %s %s\n", passed ? "ok    " : "NOT OK", limits->name, c->name);
+	close(output);
+	return passed;
+}
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc == 2;
+}
+
+static unsigned count_failures(const struct encoder_limits *limits, int argc, char **argv)
+{
+	static const struct contract_case *const all[] = {
+		lifecycle_cases, stream_cases, rate_cases, signal_cases, refusal_cases};
+	unsigned failures = 0;
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (const struct contract_case *c = all[i]; c->name; c++)
+			if (is_wanted(c->name, argc, argv))
+				failures += !passes(c, limits);
+	return failures;
+}
+
+static int probe(const struct encoder_limits *limits)
+{
+	char text[ENCODER_TEXT_MAX] = "";
+	const struct encoder_host host = {.script = "", .text = text};
+	const struct encoder_ops *ops = encoder_find(limits->name);
+	struct encoder_info info = {0};
+	enum encoder_status status = ops ? ops->probe(&host, &info) : ENCODER_ABSENT;
+
+	printf("%s: %s %s\n", limits->name, info.version, text);
+	if (status == ENCODER_ABSENT)
+		return SKIPPED;
+	return status == ENCODER_OK && info.version[0] ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	const struct encoder_limits *limits = argc > 1 ? encoder_limits_find(argv[1]) : NULL;
+	int r;
+
+	if (!limits) {
+		fprintf(stderr, "usage: contract ENCODER [CASE...]\n");
+		return 2;
+	}
+	r = probe(limits);
+	if (r)
+		return r;
+	return count_failures(limits, argc, argv) ? 1 : 0;
+}

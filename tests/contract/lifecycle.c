@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/* When the functions may be called, and when a frame is let go of. */
+
+#include <stdlib.h>
+
+#include "tests/contract/cases.h"
+#include "tests/contract/check.h"
+#include "tests/contract/decode.h"
+#include "tests/contract/pool.h"
+
+struct session {
+	struct run run;
+	struct pool pool;
+	struct encoder *encoder;
+	struct encoder_host host;
+};
+
+/* An encoder and `frames` frames that have been sent, none received. */
+static void begin(
+	struct session *s, const struct encoder_limits *limits, uint32_t latency, unsigned frames)
+{
+	enum encoder_status status;
+
+	run_init(&s->run, limits);
+	s->run.request.latency = latency;
+	run_narrow(&s->run);
+	s->host = (struct encoder_host){pool_done, &s->pool, "", s->run.text};
+	status = s->run.ops->open(&s->encoder, &s->run.params, &s->host, &s->run.info);
+	REQUIRE(status == ENCODER_OK, "open: %s", s->run.text);
+	pool_init(&s->pool, &s->run.params.request, frames + 1, frames + 1);
+	for (unsigned i = 0; i < frames; i++) {
+		struct encoder_frame frame = {.pts = i};
+		struct counter_picture picture;
+		int slot = pool_take(&s->pool, i, &picture);
+
+		counter_draw(&picture, i);
+		pool_seal(&s->pool, slot, &frame);
+		status = s->run.ops->send(s->encoder, &frame);
+		REQUIRE(status == ENCODER_OK, "send: %s", s->run.text);
+	}
+}
+
+static void end(struct session *s, unsigned frames)
+{
+	s->run.ops->close(s->encoder);
+	for (unsigned i = 0; i < frames; i++)
+		REQUIRE(s->pool.done[i] == 1, "frame %u was not let go of by close", i);
+	pool_clear(&s->pool);
+}
+
+static void check_latencies(const struct encoder_limits *limits, unsigned frames)
+{
+	for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE; latency++) {
+		struct session s = {0};
+
+		begin(&s, limits, latency, frames);
+		end(&s, frames);
+	}
+}
+
+static void open_close(const struct encoder_limits *limits)
+{
+	check_latencies(limits, 0);
+}
+
+static void send_close(const struct encoder_limits *limits)
+{
+	check_latencies(limits, 1);
+}
+
+/* A receive before any frame was sent, and one too many, say so and do not block. */
+static void nothing_yet(const struct encoder_limits *limits)
+{
+	for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE; latency++) {
+		struct encoder_packet packet;
+		struct session s = {0};
+
+		begin(&s, limits, latency, 0);
+		for (unsigned i = 0; i < 3; i++)
+			REQUIRE(s.run.ops->receive(s.encoder, &packet) == ENCODER_AGAIN,
+				"a packet without a frame");
+		end(&s, 0);
+	}
+}
+
+/* Flush, and then close with packets left inside. */
+static void flush_close(const struct encoder_limits *limits)
+{
+	struct session s = {0};
+
+	begin(&s, limits, VENCD_LATENCY_FILE, 1);
+	REQUIRE(s.run.ops->flush(s.encoder) == ENCODER_OK, "flush: %s", s.run.text);
+	end(&s, 1);
+}
+
+/* One instance after another in one process. */
+static void again(const struct encoder_limits *limits)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct run run;
+
+		run_init(&run, limits);
+		run.frames = 3;
+		run.request.latency = i == 1 ? VENCD_LATENCY_LIVE : VENCD_LATENCY_FILE;
+		run_encode(&run);
+		decode_run(&run, NULL);
+		run_clear(&run);
+	}
+}
+
+/* A stream that ends at every place around the point where packets begin to come. */
+static void lengths(const struct encoder_limits *limits)
+{
+	static const int around[] = {-1, 0, 1, 2};
+	struct run probe;
+
+	run_init(&probe, limits);
+	probe.frames = 1;
+	run_encode(&probe);
+	decode_run(&probe, NULL);
+	run_clear(&probe);
+	for (unsigned i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+		struct run run;
+		int frames = (int)probe.info.needs_frames + around[i];
+
+		run_init(&run, limits);
+		run.frames = frames > 1 ? (unsigned)frames : 2;
+		run_encode(&run);
+		decode_run(&run, NULL);
+		run_clear(&run);
+	}
+}
+
+const struct contract_case lifecycle_cases[] = {
+	{"open-close", open_close},
+	{"send-close", send_close},
+	{"nothing-yet", nothing_yet},
+	{"flush-close", flush_close},
+	{"again", again},
+	{"lengths", lengths},
+	{0},
+};
