@@ -215,8 +215,11 @@ static int on_cancel(sd_varlink *link, sd_json_variant *parameters, sd_varlink_m
 	void *userdata)
 {
 	struct fake *fake = userdata;
+	char byte;
 
 	(void)flags;
+	if (fake->fault == FAULT_SLOW)
+		CHECK(read(fake->slow_pipe[0], &byte, 1) == 1);
 	pthread_mutex_lock(&fake->lock);
 	copy_field(fake->cancel_cause, sizeof(fake->cancel_cause), parameters, "cause");
 	copy_field(fake->cancel_text, sizeof(fake->cancel_text), parameters, "text");
@@ -341,6 +344,7 @@ void fake_start(struct fake *fake)
 	fake->lease[0] = -1;
 	CHECK(pthread_mutex_init(&fake->lock, NULL) == 0);
 	CHECK(pipe2(fake->stop_pipe, O_CLOEXEC) == 0);
+	CHECK(pipe2(fake->slow_pipe, O_CLOEXEC) == 0);
 	snprintf(fake->path, sizeof(fake->path), "/tmp/vencd-fake-%d-%u", getpid(), count++);
 	make_server(fake);
 	CHECK(pthread_create(&fake->thread, NULL, serve, fake) == 0);
@@ -386,8 +390,10 @@ void fake_stop(struct fake *fake)
 	if (fake->pool)
 		free_memories(fake);
 	sd_json_variant_unref(fake->request);
-	close(fake->stop_pipe[0]);
-	close(fake->stop_pipe[1]);
+	for (int end = 0; end < 2; end++) {
+		close(fake->stop_pipe[end]);
+		close(fake->slow_pipe[end]);
+	}
 	pthread_mutex_destroy(&fake->lock);
 }
 

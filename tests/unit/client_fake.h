@@ -53,6 +53,7 @@ enum fake_fault {
 	FAULT_MAGIC,      /* a ring without its magic */
 	FAULT_DROP,       /* the connection is closed instead of an answer, once */
 	FAULT_LIE,        /* the report has another digest */
+	FAULT_SLOW,       /* Cancel is answered when slow_pipe has a byte */
 };
 
 struct fake_attempt {
@@ -72,7 +73,7 @@ struct fake {
 	pthread_t thread;
 	sd_event *event;
 	sd_varlink_server *server;
-	int stop_pipe[2];
+	int stop_pipe[2], slow_pipe[2];
 	pthread_mutex_t lock; /* of what follows: the thread fills it */
 	unsigned opened, cancels;
 	sd_json_variant *request; /* the last OpenSession */

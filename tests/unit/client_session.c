@@ -409,6 +409,33 @@ static void test_arm(void)
 	CHECK_EQUAL(vencd_session_arm(session), 1);
 	CHECK_EQUAL(vencd_session_wait(session, -1), 1);
 	CHECK_EQUAL(vencd_frame_acquire(session, &frame), 0);
+	CHECK_EQUAL(vencd_session_arm(session), 0);
+	CHECK_EQUAL(atomic_load(&fake.submit->sleeping), 1);
+	expect_receive(-EAGAIN); /* awake: nobody need write for it */
+	CHECK_EQUAL(atomic_load(&fake.submit->sleeping), 0);
+	close_all(&fake);
+}
+
+/* The worker is gone, the daemon is not: its pipe does not keep the program awake. */
+static void test_hang_up(void)
+{
+	struct fake fake = {.attempts = 2};
+
+	fake_open(&fake, &daemon_, &session);
+	close(fake.attempt[0].packet_pipe[1]);
+	fake.attempt[0].packet_pipe[1] = -1;
+	CHECK(readable(vencd_session_fd(session)));
+	CHECK_EQUAL(vencd_session_arm(session), 0);
+	CHECK(!readable(vencd_session_fd(session)));
+	CHECK_EQUAL(vencd_session_wait(session, 20), 0);
+	fake_next_attempt(&fake, 1);
+	submit(0, 0);
+	fake_packet(&fake, 1, 0, 0, VENCD_PACKET_KEYFRAME, "zero");
+	fake_publish(&fake, 1);
+	CHECK_EQUAL(vencd_session_arm(session), 0); /* no cut yet: the first one's turn */
+	fake_cut(&fake, 0, 0);
+	CHECK_EQUAL(vencd_session_wait(session, 20000), 1);
+	expect_packet(0, 0, "zero");
 	close_all(&fake);
 }
 
@@ -515,6 +542,21 @@ static void test_cancel(void)
 	close_all(&fake);
 }
 
+/* An answer that comes too late is not taken for that of the next call. */
+static void test_late_answer(void)
+{
+	struct fake fake = {.fault = FAULT_SLOW};
+	char *json = NULL;
+
+	fake_open(&fake, &daemon_, &session);
+	CHECK_EQUAL(vencd_session_cancel(session, VENCD_CANCEL_ASKED, NULL), -ETIMEDOUT);
+	CHECK(write(fake.slow_pipe[1], "", 1) == 1);
+	CHECK_EQUAL(vencd_call(daemon_, "ListDevices", "{\"a\":2}", &json), 0);
+	CHECK(strcmp(json, "{\"echo\":{\"a\":2}}") == 0);
+	free(json);
+	close_all(&fake);
+}
+
 /* The process that talked to us is replaced between two calls. */
 static void test_reconnect(void)
 {
@@ -582,8 +624,10 @@ int main(void)
 	test_attempts();
 	test_wake_worker();
 	test_arm();
+	test_hang_up();
 	test_race();
 	test_cancel();
+	test_late_answer();
 	test_reconnect();
 	test_daemon_gone();
 	test_lease();
