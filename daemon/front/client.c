@@ -22,7 +22,8 @@
 
 static void drop_rows(struct client *client)
 {
-	sd_json_variant_unref_many(client->rows, client->n_rows);
+	for (size_t i = 0; i < client->n_rows; i++)
+		sd_json_variant_unref(client->rows[i]);
 	free(client->rows);
 	client->rows = NULL;
 	client->n_rows = 0;

@@ -82,7 +82,8 @@ static int add_accounts(sd_json_variant **v, const struct attempt_report *a)
 		UNSIGNED("packets", a->packets), UNSIGNED("bytes", a->bytes),
 		STRING("digest", digest_text(a->digest).text),
 		UNSIGNED("discardedPackets", a->discarded_packets),
-		IF_UNSIGNED(a->speed_used <= VENCD_SPEED_MAX, "speedUsed", a->speed_used),
+		IF_UNSIGNED(
+			a->packets && a->speed_used <= VENCD_SPEED_MAX, "speedUsed", a->speed_used),
 		UNSIGNED("needsFrames", a->needs_frames), UNSIGNED("reorder", a->reorder),
 		IF_UNSIGNED(a->pid != 0, "pid", a->pid));
 }
