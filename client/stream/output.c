@@ -28,6 +28,7 @@
 #include "client/stream/sink.h"
 
 #define BUFFER_BYTES (64 << 10)
+#define FLUSH_FRAMES 64 /* after so many, all that is buffered is written */
 #define ERROR_BYTES 200
 
 enum output_state {
@@ -46,7 +47,8 @@ struct output {
 	int64_t last_dts[SOURCE_TRACKS_MAX]; /* of each track, in the muxer's ticks */
 	int64_t last_end[SOURCE_TRACKS_MAX]; /* where its next packet would start */
 	uint64_t packets, frames;
-	size_t largest; /* packet */
+	uint64_t safe_frames; /* known to have left all buffers */
+	size_t largest;       /* packet */
 	char error[ERROR_BYTES];
 };
 
@@ -174,12 +176,13 @@ static int write_packet(struct output *output)
 		r = av_write_frame(output->muxer, output->packet);
 	else
 		r = sink_write(&output->sink, output->packet->data, (size_t)output->packet->size);
-	if (r < 0)
-		return failed(output, "a packet cannot be stored", r);
-	/* Not an error of this packet: the room for the trailer has become short. */
-	if (output->sink.error)
-		return failed(output, "", 0);
-	return 0;
+	return r < 0 ? failed(output, "a packet cannot be stored", r) : 0;
+}
+
+/* The last packets were stored, but the room for the trailer has become short. */
+static int check_room(struct output *output)
+{
+	return output->sink.error ? failed(output, "", 0) : 0;
 }
 
 static int copy_video(struct output *output, const struct vencd_packet *packet, int64_t duration)
@@ -200,11 +203,25 @@ static int copy_video(struct output *output, const struct vencd_packet *packet, 
 	return 0;
 }
 
-static void flush_live(struct output *output)
+/*
+ * Now and then nothing is left in a buffer, so that a write that fails costs a known number of
+ * frames; for pipes and live packets that is always.
+ */
+static int flush(struct output *output)
 {
-	if (output->muxer &&
-		(!output->setup.fd.seekable || output->setup.latency == VENCD_LATENCY_LIVE))
-		avio_flush(output->muxer->pb);
+	bool live = !output->setup.fd.seekable || output->setup.latency == VENCD_LATENCY_LIVE;
+	int r = 0;
+
+	if (!output->muxer || (!live && output->frames % FLUSH_FRAMES))
+		return 0;
+	if (output->frames % FLUSH_FRAMES == 0)
+		r = av_write_frame(output->muxer, NULL);
+	avio_flush(output->muxer->pb);
+	if (r < 0 || output->sink.error)
+		return failed(output, "a packet cannot be stored", r);
+	if (output->frames % FLUSH_FRAMES == 0)
+		output->safe_frames = output->frames;
+	return 0;
 }
 
 int output_video(struct output *output, const struct vencd_packet *packet, int64_t duration)
@@ -227,9 +244,9 @@ int output_video(struct output *output, const struct vencd_packet *packet, int64
 	av_packet_unref(output->packet);
 	if (r < 0)
 		return r;
-	flush_live(output);
 	output->frames++;
-	return 0;
+	r = check_room(output);
+	return r < 0 ? r : flush(output);
 }
 
 /* Completes and orders the times of a copied packet. */
@@ -268,7 +285,7 @@ int output_track(struct output *output, AVPacket *packet)
 	av_packet_move_ref(output->packet, packet);
 	r = write_packet(output);
 	av_packet_unref(output->packet);
-	return r;
+	return r < 0 ? r : check_room(output);
 }
 
 bool output_started(const struct output *output)
@@ -292,6 +309,9 @@ int output_finish(struct output *output)
 	sink_use_room(&output->sink);
 	if (started && output->muxer)
 		r = write_trailer(output);
+	/* Without its trailer, or in the middle of a packet: what is in buffers is lost. */
+	if (sink_is_broken(&output->sink) || (r < 0 && started))
+		output->frames = output->safe_frames;
 	if (sink_finish(&output->sink) < 0 || r < 0)
 		return failed(output, "the end of the file cannot be written", r);
 	if (output->state == OUTPUT_BROKEN)

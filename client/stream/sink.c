@@ -75,7 +75,7 @@ static int write_all(struct sink *sink, const uint8_t *data, size_t size)
 		ssize_t put = descriptor_write(&sink->fd, data, size);
 
 		if (put <= 0) {
-			sink->can_allocate = false; /* not even the trailer fits */
+			sink->broken = true;
 			fail(sink, put < 0 ? (int)put : -EIO);
 			return sink->error;
 		}
@@ -93,14 +93,14 @@ static bool has_place(const struct sink *sink, size_t size)
 {
 	int64_t until = sink->position + (int64_t)size;
 
-	return !sink->error || (sink->can_allocate && until <= sink->allocated);
+	return !sink->error || until <= sink->allocated;
 }
 
 int sink_write(struct sink *sink, const void *data, size_t size)
 {
 	if (!sink->error)
 		keep_room(sink, size);
-	if (!has_place(sink, size))
+	if (sink->broken || !has_place(sink, size))
 		return sink->error;
 	return write_all(sink, data, size);
 }
@@ -123,6 +123,11 @@ int64_t sink_seek(struct sink *sink, int64_t offset, int whence)
 void sink_use_room(struct sink *sink)
 {
 	sink->room = 0;
+}
+
+bool sink_is_broken(const struct sink *sink)
+{
+	return sink->broken;
 }
 
 int sink_finish(struct sink *sink)

@@ -18,7 +18,8 @@ struct sink {
 	int64_t allocated;     /* bytes that cannot fail for want of room any more */
 	uint64_t room;         /* wanted beyond what is written, for the trailer */
 	bool can_allocate;
-	int error; /* the first one, negative errno; 0: none */
+	bool broken; /* a write failed */
+	int error;   /* the first one, negative errno; 0: none */
 };
 
 /* `descriptor` is copied; its fd stays the caller's. A regular file is written from its start. */
@@ -33,6 +34,9 @@ int64_t sink_seek(struct sink *sink, int64_t offset, int whence);
 
 /* Lets the room go that is not used: from here on it is the trailer's. */
 void sink_use_room(struct sink *sink);
+
+/* Whether a write failed, so that nothing is written any more. */
+bool sink_is_broken(const struct sink *sink);
 
 /* Cuts what was allocated and never written. Returns sink->error. */
 int sink_finish(struct sink *sink);
