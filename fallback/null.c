@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The null encoder: takes frames, gives small packets that say which frame they stand for, and fails
- * as its script says (docs/null-encoder.md). It is there to try the machinery around encoders, so it
- * delays, reorders and holds frames as a real one does.
+ * The null encoder: takes frames, gives small packets that say which frame they stand for, and
+ * fails as its script says (docs/null-encoder.md). It is there to try the machinery around
+ * encoders, so it delays, reorders and holds frames as a real one does.
  *
  * Invariants: nothing is allocated between open and close. A frame waits in `open` until its
  * mini-GOP closes, then in `queue` in decode order; both together never hold more than `hold` +
@@ -120,7 +120,9 @@ static void crash(void)
 	raise(SIGSEGV);
 }
 
-/* Does what can be done before the call itself; returns the status it must then fail with, or OK. */
+/*
+ * Does what can be done before the call itself; returns the status it must then fail with, or OK.
+ */
 static enum encoder_status act(const struct script_fault *f)
 {
 	switch (f->mode) {

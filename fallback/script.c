@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Reads the script of the null encoder: entries between semicolons, each a setting (name=value) or a
- * fault (call:n:mode[:arg]). What a setting or a mode may be is in two tables; everything that is
+ * Reads the script of the null encoder: entries between semicolons, each a setting (name=value) or
+ * a fault (call:n:mode[:arg]). What a setting or a mode may be is in two tables; everything that is
  * not in them is refused with the entry's text, because a fault that silently never fires makes a
  * test pass that shows nothing.
  *

@@ -4,9 +4,10 @@
 /*
  * H.264 and HEVC by x264 and x265, through the installed libavcodec.
  *
- * Everything that decides the delay is set from the plan (hw/plan_x26x.c), never left to the library,
- * so that what was promised before the encoder was opened holds on any number of cores. Parameter
- * sets are repeated at every keyframe, GOPs are closed, forced keyframes are IDR pictures.
+ * Everything that decides the delay is set from the plan (hw/plan_x26x.c), never left to the
+ * library, so that what was promised before the encoder was opened holds on any number of cores.
+ * Parameter sets are repeated at every keyframe, GOPs are closed, forced keyframes are IDR
+ * pictures.
  *
  * Constant quality 0 is the finest quantiser of the ordinary profiles. It is not x264's lossless
  * mode, which is another profile (High 4:4:4 Predictive) that few decoders have.
@@ -84,8 +85,8 @@ static uint32_t native_format(const struct software *s, uint32_t format)
 }
 
 /*
- * x264 takes a constant quality below 1 at 8 bit for its lossless mode. The finest quantiser without
- * it is 0 everywhere, which a maximum of 0 says.
+ * x264 takes a constant quality below 1 at 8 bit for its lossless mode. The finest quantiser
+ * without it is 0 everywhere, which a maximum of 0 says.
  */
 static int set_quality(
 	AVCodecContext *c, const struct software *s, int quality, AVDictionary **options)

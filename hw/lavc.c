@@ -5,9 +5,9 @@
  * libavcodec behind the encoder contract: what the software encoders that it wraps and the hardware
  * backends that go through it have in common.
  *
- * Frames are not copied: an AVFrame refers to the pool's memory through a read-only buffer whose free
- * callback calls done(). Until libavcodec has accepted the frame the callback is disarmed, so a
- * refused frame stays the caller's. Foreign error codes become a status here and nowhere else.
+ * Frames are not copied: an AVFrame refers to the pool's memory through a read-only buffer whose
+ * free callback calls done(). Until libavcodec has accepted the frame the callback is disarmed, so
+ * a refused frame stays the caller's. Foreign error codes become a status here and nowhere else.
  *
  * Parameter sets stay in band: the global header flag is never set, so there is no extradata, and a
  * packet is passed on as it comes.

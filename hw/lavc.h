@@ -54,9 +54,10 @@ enum encoder_status lavc_probe(const char *codec, const char *library,
 	const struct encoder_host *host, struct encoder_info *info);
 
 /*
- * Makes a context with what does not depend on the codec: size, pixel format, time base, frame rate,
- * sample aspect ratio, colour, HDR metadata, GOP, no global header, closed GOPs. `format` (enum
- * vencd_pixel_format) is what the codec takes; semi-planar frames are converted when it is planar.
+ * Makes a context with what does not depend on the codec: size, pixel format, time base, frame
+ * rate, sample aspect ratio, colour, HDR metadata, GOP, no global header, closed GOPs. `format`
+ * (enum vencd_pixel_format) is what the codec takes; semi-planar frames are converted when it is
+ * planar.
  */
 enum encoder_status lavc_init(struct lavc *lavc, const char *codec,
 	const struct encoder_params *params, uint32_t format, const struct encoder_host *host);

@@ -2,12 +2,12 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The plans of x264 and x265. Look-ahead and B frames are those of the presets (x264 164, x265 4.1),
- * written down here so that another version's presets cannot change the delay.
+ * The plans of x264 and x265. Look-ahead and B frames are those of the presets (x264 164, x265
+ * 4.1), written down here so that another version's presets cannot change the delay.
  *
- * The delays are read from the libraries' sources and are upper bounds: x264 keeps the frames of its
- * slice-type window, of the look-ahead thread and of all frame threads but one; x265 keeps a filled
- * look-ahead, a mini-GOP, and its frame threads.
+ * The delays are read from the libraries' sources and are upper bounds: x264 keeps the frames of
+ * its slice-type window, of the look-ahead thread and of all frame threads but one; x265 keeps a
+ * filled look-ahead, a mini-GOP, and its frame threads.
  */
 
 #include "hw/plan_x26x.h"
@@ -97,8 +97,8 @@ static void choose_preset(
 }
 
 /*
- * The trellis of the two slowest presets looks 4 mini-GOPs ahead, which their look-ahead covers. VFR
- * needs the next frame's pts.
+ * The trellis of the two slowest presets looks 4 mini-GOPs ahead, which their look-ahead covers.
+ * VFR needs the next frame's pts.
  */
 static unsigned x264_delay(const struct x26x_plan *p)
 {
@@ -135,9 +135,9 @@ void x265_plan(const struct encoder_params *params, struct x26x_plan *ret)
 }
 
 /*
- * Beside what the library keeps, the packets of an unfinished mini-GOP (all but the last) are out but
- * not committed; one frame more is what makes it move. A B frame that others refer to is decoded two
- * places before it is shown.
+ * Beside what the library keeps, the packets of an unfinished mini-GOP (all but the last) are out
+ * but not committed; one frame more is what makes it move. A B frame that others refer to is
+ * decoded two places before it is shown.
  */
 void x26x_plan_info(const struct x26x_plan *plan, struct encoder_info *ret)
 {

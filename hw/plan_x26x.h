@@ -5,8 +5,8 @@
 
 /*
  * How x264 and x265 are set up for a narrowed request: everything that decides their delay, which
- * they would otherwise choose from the number of cores and the preset. Pure. encoder_plan() promises
- * from this and fallback/software.c sets exactly this.
+ * they would otherwise choose from the number of cores and the preset. Pure. encoder_plan()
+ * promises from this and fallback/software.c sets exactly this.
  */
 
 #include <stdbool.h>

@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * What stands between libavcodec and the encoder contract: frames that are not copied and are handed
- * back once, a refused frame that stays the caller's, a flush that has to wait, errors in words. The
- * contract suite looks at the streams.
+ * What stands between libavcodec and the encoder contract: frames that are not copied and are
+ * handed back once, a refused frame that stays the caller's, a flush that has to wait, errors in
+ * words. The contract suite looks at the streams.
  */
 
 #include <string.h>

@@ -133,7 +133,10 @@ static void check_hold(const char *script, unsigned hold, unsigned let_go)
 	check_close(&r);
 }
 
-/* With as many frames in flight as the plan says, and released by whole groups, nothing stands still. */
+/*
+ * With as many frames in flight as the plan says, and released by whole groups, nothing stands
+ * still.
+ */
 static void check_pool(const char *script)
 {
 	struct run r;
