@@ -356,6 +356,88 @@ static void test_cancel_and_list(struct fake *fake)
 	client_leave(fake, &c);
 }
 
+static void push_devices(struct fake *fake, unsigned n, uint32_t state)
+{
+	struct wire_device row = {.h.type = WIRE_DEVICE,
+		.state = state,
+		.device = "cpu",
+		.backend = "software",
+		.encoder = "svtav1",
+		.codec = VENCD_CODEC_AV1,
+		.detail = "ask \xfe somebody",
+		.formats = 1u << VENCD_FORMAT_I420 | 1u << VENCD_FORMAT_P010,
+		.rate_controls = {0, 1u << VENCD_RATE_QUALITY | 1u << VENCD_RATE_CBR, 0},
+		.quality_max = 63,
+		.abandoned = UINT64_MAX};
+
+	for (unsigned i = 0; i < n; i++) {
+		row.last = i + 1 == n;
+		row.sessions = i;
+		fake_send(fake, &row, NULL, 0);
+	}
+}
+
+static void check_device(sd_json_variant *v, const char *state)
+{
+	CHECK_EQUAL(sd_json_variant_elements(member(v, "devices")), 3);
+	v = member(v, "devices.2");
+	check_is(text_of(v, "state"), state);
+	check_is(text_of(v, "codec"), "av1");
+	check_is(text_of(v, "detail"), "ask ? somebody");
+	check_is(text_of(v, "formats.1"), "p010");
+	CHECK_EQUAL(sd_json_variant_elements(member(v, "formats")), 2);
+	check_is(text_of(v, "rateControls.file.1"), "cbr");
+	CHECK_EQUAL(sd_json_variant_elements(member(v, "rateControls.live")), 0);
+	CHECK_EQUAL(number_of(v, "sessions"), 2);
+	CHECK(number_of(v, "abandoned") == UINT64_MAX);
+	CHECK(!has_member(v, "probedUs") && !has_member(v, "version"));
+}
+
+static void expect_devices(struct client *c, const char *state, bool continues)
+{
+	struct reply r;
+
+	client_receive(c, &r);
+	CHECK(!r.error);
+	CHECK_EQUAL(r.continues, continues);
+	check_device(r.parameters, state);
+	reply_clear(&r);
+}
+
+/* Asked before the first table is there; followed; and followed without reading. */
+static void test_devices(struct fake *fake)
+{
+	struct client once, follower, lazy;
+
+	client_connect(fake, &once);
+	client_connect(fake, &follower);
+	client_connect(fake, &lazy);
+	client_call(&once, "ListDevices", "{}");
+	client_call_more(&follower, "ListDevices", "{}");
+	client_call_more(&lazy, "ListDevices", "{}");
+	fake_settle(fake);
+	CHECK(!client_has_reply(&once) && !client_has_reply(&follower));
+	push_devices(fake, 3, DEVICE_PROBING);
+	expect_devices(&once, "probing", false);
+	expect_devices(&follower, "probing", true);
+	client_call(&once, "ListDevices", "{}");
+	expect_devices(&once, "probing", false);
+	for (int i = 0; i < 300; i++) {
+		push_devices(fake, 3, DEVICE_ABSENT);
+		expect_devices(&follower, "absent", true);
+	}
+	push_devices(fake, 3, DEVICE_PROVEN);
+	expect_devices(&follower, "proven", true);
+	/* What it was sent first, and then the newest: nothing in between. */
+	expect_devices(&lazy, "probing", true);
+	expect_devices(&lazy, "proven", true);
+	fake_settle(fake);
+	CHECK(!client_has_reply(&lazy) && !client_has_reply(&once));
+	client_leave(fake, &once);
+	client_leave(fake, &follower);
+	client_leave(fake, &lazy);
+}
+
 int main(int argc, char **argv)
 {
 	struct fake fake;
@@ -363,6 +445,7 @@ int main(int argc, char **argv)
 	CHECK(argc == 2);
 	fake_start(&fake, argv[1]);
 	test_introspection(&fake);
+	test_devices(&fake);
 	test_open(&fake);
 	test_every_parameter(&fake);
 	test_bad_requests(&fake);
