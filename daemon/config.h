@@ -57,8 +57,8 @@ struct config_error {
 };
 
 /*
- * Reads the settings. A file that is missing means the defaults, unless it must exist. Returns 0, or
- * -EINVAL with *error filled for whatever is wrong; *ret is then not to be used.
+ * Reads the settings. A file that is missing means the defaults, unless it must exist. Returns
+ * 0, or -EINVAL with *error filled for whatever is wrong; *ret is then not to be used.
  */
 int config_load(struct config *ret, const char *path, bool must_exist, struct config_error *error);
 

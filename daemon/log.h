@@ -30,15 +30,15 @@ enum log_level {
 };
 
 /*
- * Starts the writer, with all signals blocked in it; what is below `least` is not logged. Until then
- * lines are written to stderr at once. Returns 0, -EALREADY when it runs, -EBUSY when a writer that
- * log_close() left behind is still stuck, or what pthread_create() says.
+ * Starts the writer, with all signals blocked in it; what is below `least` is not logged. Until
+ * then lines are written to stderr at once. Returns 0, -EALREADY when it runs, -EBUSY when a
+ * writer that log_close() left behind is still stuck, or what pthread_create() says.
  */
 int log_open(enum log_level least);
 
 /*
- * Queues a line. Never blocks, allocates nothing, keeps errno. Control characters in the text become
- * spaces: what a client sent cannot forge a line.
+ * Queues a line. Never blocks, allocates nothing, keeps errno. Control characters in the text
+ * become spaces: what a client sent cannot forge a line.
  */
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

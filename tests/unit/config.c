@@ -111,8 +111,8 @@ static void check_forms(void)
 		   "SessionsPerUser=7") == 0);
 	CHECK_EQUAL(config.sessions_max, 7);
 	CHECK(load("EncodeBudget=500ms\nOpenBudget=3\nProbeBudget=2min\nFlushBudget=1h\n"
-		   "CloseBudget=200ms\nMemoryPerUser=67108865\nSocketMode=0600\nNullEncoder=on\n") ==
-		0);
+		   "CloseBudget=200ms\nMemoryPerUser=67108865\n"
+		   "SocketMode=0600\nNullEncoder=on\n") == 0);
 	CHECK_EQUAL(config.encode_budget_ms, 500);
 	CHECK_EQUAL(config.open_budget_ms, 3000);
 	CHECK_EQUAL(config.probe_budget_ms, 120000);

@@ -2,14 +2,16 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The call slot and the commit word, over all interleavings of a worker, the supervisor and a reading
- * client. daemon/slot.h is compiled as it is, with its accesses to memory redirected to schedules.c.
+ * The call slot and the commit word, over all interleavings of a worker, the supervisor and a
+ * reading client. daemon/slot.h is compiled as it is, with its accesses to memory redirected to
+ * schedules.c.
  *
- * A checker that finds nothing proves nothing. So it is first shown that it visits as many schedules
- * as there are; and the same scenarios are run with the protocol broken in each of the ways in
- * mutants[], which must all be found out.
+ * A checker that finds nothing proves nothing. So it is first shown that it visits as many
+ * schedules as there are; and the same scenarios are run with the protocol broken in each of the
+ * ways in mutants[], which must all be found out.
  *
- * That the accesses order plain memory between threads is left to slot_stress.c and ThreadSanitizer.
+ * That the accesses order plain memory between threads is left to slot_stress.c and
+ * ThreadSanitizer.
  */
 
 #include <string.h>

@@ -4,8 +4,8 @@
 #define TEST_SCHEDULES_H
 
 /*
- * Runs a few small threads over one piece of memory in every order that their accesses can take, and
- * checks promises after each step and at the end of each schedule. Sequentially consistent.
+ * Runs a few small threads over one piece of memory in every order that their accesses can take,
+ * and checks promises after each step and at the end of each schedule. Sequentially consistent.
  *
  * A thread's function runs many times in one schedule, each time from its beginning. It may keep
  * locals, touch the memory through the schedules_ calls alone, and note in the memory what it has

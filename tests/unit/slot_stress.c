@@ -2,10 +2,10 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The call slot and the commit word under real threads on one pointer: a worker that makes calls and
- * commits, a supervisor that gives one of them up, a client that reads. The log is plain memory, so
- * that ThreadSanitizer sees whether the accesses of daemon/slot.h order it. interleavings.c has the
- * order of the accesses themselves.
+ * The call slot and the commit word under real threads on one pointer: a worker that makes calls
+ * and commits, a supervisor that gives one of them up, a client that reads. The log is plain
+ * memory, so that ThreadSanitizer sees whether the accesses of daemon/slot.h order it.
+ * interleavings.c has the order of the accesses themselves.
  *
  * Rounds go on until ROUNDS or the deadline; each is an attempt from its start to its cut. In every
  * fourth the worker wedges: it leaves its call no sooner than it was given up.
@@ -45,7 +45,7 @@ static struct {
 static unsigned number; /* of the round */
 static bool over;
 
-/* All three threads come here, or nobody goes on. Much cheaper than sleeping, for rounds this short. */
+/* All three threads come here, or nobody goes on. Rounds are too short for sleeping. */
 static void meet(void)
 {
 	static atomic_uint arrived, generation;
