@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """`vencctl encode` with bad inputs, bad outputs and bad words: named, bounded, nothing lost."""
 
+import array
+import fcntl
 import json
 import os
 import pathlib
@@ -9,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import termios
 import unittest
 
 from harness import BUILD, LIMIT, Daemon, main, run_tool, until
@@ -201,6 +204,7 @@ class Stops(MediaTest):
         process = subprocess.Popen(
             [BUILD / "vencctl", "--private", "encode", source, "-o", output, "--speed", "12",
              "--report", report, *options], stderr=subprocess.PIPE, text=True, **keywords)
+        self.addCleanup(process.kill)
         return process, report
 
     def endless(self):
@@ -296,14 +300,18 @@ class Stops(MediaTest):
             stdout=write, stderr=subprocess.PIPE, text=True)
         os.close(write)
 
-        def stands():
-            times = [pathlib.Path(f"/proc/{process.pid}/task").exists()]
-            waits = pathlib.Path(f"/proc/{process.pid}/wchan").read_text()
-            return times and "poll" in waits and os.read(read, 1)
+        self.addCleanup(process.kill)
+        seen = []
 
-        until(stands, "the pipe is full")
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
+        def full():
+            seen.append(array.array("i", [0]))
+            fcntl.ioctl(read, termios.FIONREAD, seen[-1])
+            return seen[-1][0] > 0 and len(seen) > 20 and seen[-1] == seen[-20]
+
+        until(full, "nothing more goes into the pipe")
+        process.send_signal(signal.SIGINT)
+        until(lambda: "once more" in process.stderr.readline(), "it says so")
+        process.send_signal(signal.SIGINT)
         result = self.end(process, report, "cancelled")
         self.assertEqual(result["delivery"]["error"], "stopped")
         os.close(read)
