@@ -321,7 +321,7 @@ static bool drain(struct run *run)
 {
 	struct encoder_packet packet = {0};
 
-	for (;;) {
+	while (!run_stopped(run)) {
 		enum encoder_status status = receive(run, SLOT_CALL_FLUSH, &packet);
 
 		if (status == ENCODER_END)
@@ -336,6 +336,7 @@ static bool drain(struct run *run)
 		if (!take_packet(run, SLOT_CALL_FLUSH, &packet))
 			return false;
 	}
+	return false;
 }
 
 static bool finish(struct run *run)
@@ -376,5 +377,5 @@ void run_encode(struct run *run)
 {
 	do
 		run_look(run);
-	while (take_packets(run) && give_slots_back(run) && step(run));
+	while (!run_stopped(run) && take_packets(run) && give_slots_back(run) && step(run));
 }

@@ -147,8 +147,10 @@ static bool tell_all(struct loop *loop)
 static void on_probe(struct loop *loop, const struct wire_probe *request)
 {
 	struct wire_probed *answer = &loop->answer.probed;
-	int r = loop->probe ? -EBUSY : probe_start(&loop->probe, request, loop->shared.wake);
+	int r = -EBUSY;
 
+	if (!loop->probe && !atomic_load_explicit(&loop->shared.tainted, memory_order_relaxed))
+		r = probe_start(&loop->probe, request, loop->shared.wake);
 	if (r == 0)
 		return;
 	*answer = (struct wire_probed){
@@ -157,7 +159,7 @@ static void on_probe(struct loop *loop, const struct wire_probe *request)
 	};
 	memcpy(answer->encoder, request->encoder, sizeof(answer->encoder));
 	snprintf(answer->text, sizeof(answer->text), "%s",
-		r == -EBUSY ? "another probe runs" : "no thread for the probe");
+		r == -EBUSY ? "another probe runs, or is given up" : "no thread for the probe");
 	loop->answer_owed = true;
 }
 

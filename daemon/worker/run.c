@@ -112,6 +112,8 @@ static bool open_encoder(struct run *run)
 {
 	enum encoder_status status;
 
+	if (run_stopped(run))
+		return false;
 	if (is_tainted(run))
 		return run_end(run, ATTEMPT_ERROR, ENCODER_BUSY, SLOT_CALL_OPEN, run->frames.first,
 			"another call of this process was abandoned: it opens nothing any more");

@@ -104,11 +104,16 @@ bool run_fail(struct run *run, enum encoder_status status, enum slot_call call, 
 /* encode.c: until the attempt has ended (run->ended.end). */
 void run_encode(struct run *run);
 
-/* wait.c. All return false once the attempt is to end. */
-void run_look(struct run *run); /* updates run->view; to be done before acting on it */
-bool run_sleep(struct run *run, enum slot_state state, int timeout_ms); /* until the view changes */
-bool run_pause(struct run *run);   /* a millisecond of the encoder's, timed by the progress rule */
-bool run_stalled(struct run *run); /* looks at the progress rule; ends the attempt if so */
+/* wait.c: whether the loop said stop, or the progress rule is broken; the attempt is ended then. */
+bool run_stopped(struct run *run);
+bool run_stalled(struct run *run);
+
+/* Updates run->view; to be done before acting on it, and then sleeping. */
+void run_look(struct run *run);
+
+/* Sleep until the view changes; a millisecond, timed by the progress rule. False: to end. */
+bool run_sleep(struct run *run, enum slot_state state, int timeout_ms);
+bool run_pause(struct run *run);
 uint64_t run_now_ns(void);
 
 #endif

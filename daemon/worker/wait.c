@@ -50,7 +50,7 @@ static bool same_view(const struct run_view *a, const struct run_view *b)
 		a->done == b->done;
 }
 
-static bool told_to_stop(struct run *run)
+bool run_stopped(struct run *run)
 {
 	if (!atomic_load_explicit(&run->stop, memory_order_acquire))
 		return false;
@@ -98,7 +98,7 @@ bool run_sleep(struct run *run, enum slot_state state, int timeout_ms)
 	sleep_unless_moved(run, timeout_ms);
 	if (!slot_change(run->map.slot, SLOT_CALL_NONE, SLOT_OWN))
 		run_park();
-	return !told_to_stop(run);
+	return !run_stopped(run);
 }
 
 /* The CPU that counts as the encoder's: where it has the process for itself. */
@@ -124,5 +124,5 @@ bool run_pause(struct run *run)
 
 	if (poll(&fd, 1, 1) > 0)
 		(void)plane_drain(run->wake[0]);
-	return !told_to_stop(run) && !run_stalled(run);
+	return !run_stopped(run) && !run_stalled(run);
 }

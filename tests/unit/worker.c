@@ -166,8 +166,27 @@ static void test_releases(void)
 
 /* --- waiting --- */
 
+/* CPU time of the worker, in clock ticks. */
+static unsigned long cpu_ticks(void)
+{
+	unsigned long user, system;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)rig.pid);
+	f = fopen(path, "re");
+	CHECK(f);
+	CHECK_EQUAL(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			    &system),
+		2);
+	fclose(f);
+	return user + system;
+}
+
 static void test_idle(void)
 {
+	unsigned long before;
+
 	session_open(&a, &rig, with("hold=2"));
 	session_await(&a, SLOT_CALL_NONE, SLOT_IDLE_INPUT);
 	session_submit(&a, 0);
@@ -177,6 +196,9 @@ static void test_idle(void)
 	a.submit_pipe = -1;
 	rig_ping(&rig);
 	session_await(&a, SLOT_CALL_NONE, SLOT_IDLE_INPUT);
+	before = cpu_ticks();
+	usleep(500000);
+	CHECK(cpu_ticks() - before < (unsigned long)sysconf(_SC_CLK_TCK) / 5); /* it sleeps */
 	rig_send(&rig, WIRE_STOP, a.start.h.seq);
 	session_expect_end(&a, ATTEMPT_CANCELLED);
 	session_close(&a);
@@ -234,6 +256,28 @@ static void test_stop(void)
 	rig_send(&rig, WIRE_STOP, a.start.h.seq);
 	CHECK_EQUAL(WEXITSTATUS(rig_wait(&rig)), 7);
 	session_close(&a);
+}
+
+/* A slow encoder with much to do stops after the call that it is in. */
+static void test_stop_busy(void)
+{
+	static const char *const scripts[] = {
+		"send:*:slow:50", "hold=15;flush:1:slow:50;receive:*:slow:50"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		session_make(
+			&a, &rig, &(struct session_options){.script = scripts[i], .slots = 16});
+		for (int n = 0; n < 16; n++)
+			session_submit(&a, 0);
+		session_finish(&a);
+		session_send_start(&a);
+		rig_expect(&rig, WIRE_ATTEMPT_OPENED);
+		session_await(&a, i ? SLOT_CALL_FLUSH : SLOT_CALL_SEND, SLOT_RUNNING);
+		rig_send(&rig, WIRE_STOP, a.start.h.seq);
+		session_expect_end(&a, ATTEMPT_CANCELLED);
+		CHECK(atomic_load(&a.slot->packets) < 16);
+		session_close(&a);
+	}
 }
 
 /* The supervisor cuts the attempt: nothing counts after, and it ends by itself. */
@@ -460,6 +504,7 @@ static const struct rig_case cases[] = {
 	{"idle", test_idle},
 	{"credit", test_credit},
 	{"stop", test_stop},
+	{"stop-busy", test_stop_busy},
 	{"cut", test_cut},
 	{"hang", test_hang},
 	{"hang-at-close", test_hang_at_close},

@@ -81,15 +81,18 @@ static void test_wrong_output(void)
 		{"receive:3:garbage:empty", "empty", 2},
 		{"receive:2:garbage:twice", "in flight", 2},
 		{"hold=3;receive:2:error:end", "end before the flush", 0},
+		{"hold=10;receive:10:error:end", "fewer packets", 1},
 		{"size=3000000", "larger", 0},
 	};
 
 	for (unsigned i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
-		session_open(&a, &rig,
+		session_make(&a, &rig,
 			&(struct session_options){.script = wrongs[i].script, .slots = 16});
 		for (int n = 0; n < 8; n++)
 			session_submit(&a, 0);
 		session_finish(&a);
+		session_send_start(&a); /* all is there: the calls come in one order */
+		rig_expect(&rig, WIRE_ATTEMPT_OPENED);
 		expect_text(session_expect_end(&a, ATTEMPT_WRONG_OUTPUT), wrongs[i].text);
 		while (session_read(&a, true))
 			;

@@ -113,16 +113,21 @@ static void test_one_at_a_time(void)
 	session_close(&a);
 }
 
+static void run_software(const char *encoder, uint32_t format)
+{
+	session_open(&a, &rig, &(struct session_options){.encoder = encoder, .format = format});
+	session_run(&a, 100);
+	session_expect_end(&a, ATTEMPT_FINISHED);
+	session_close(&a);
+}
+
 static void test_software(void)
 {
 	static const char *const encoders[] = {"libx264", "libx265", "svtav1"};
 
-	for (unsigned i = 0; i < 3; i++) {
-		session_open(&a, &rig, &(struct session_options){.encoder = encoders[i]});
-		session_run(&a, 100);
-		session_expect_end(&a, ATTEMPT_FINISHED);
-		session_close(&a);
-	}
+	for (unsigned i = 0; i < 3; i++)
+		for (uint32_t f = VENCD_FORMAT_I420; f <= VENCD_FORMAT_P010; f++)
+			run_software(encoders[i], f);
 }
 
 /* --- the progress rule, ten seconds each: at the same time --- */

@@ -213,7 +213,7 @@ static void fill_start(struct session *s, const struct session_options *o)
 	request.codecs[0] = limits->codec ? limits->codec : VENCD_CODEC_AV1;
 	request.width = 128;
 	request.height = 96;
-	request.format = VENCD_FORMAT_I420;
+	request.format = o->format ? o->format : VENCD_FORMAT_I420;
 	request.time_base = (struct vencd_rational){1, 1000};
 	request.frame_rate = (struct vencd_rational){25, 1};
 	request.speed = 10;
@@ -230,7 +230,7 @@ static void fill_start(struct session *s, const struct session_options *o)
 	snprintf(w->encoder, sizeof(w->encoder), "%s", encoder);
 	w->on_failure = o->on_failure ? o->on_failure : VENCD_ON_FAILURE_FAILOVER;
 	w->first_frame = o->first_frame;
-	CHECK_EQUAL(plane_layout_init(&s->layout, 128, 96, VENCD_FORMAT_I420,
+	CHECK_EQUAL(plane_layout_init(&s->layout, 128, 96, request.format,
 			    o->slots ? o->slots : w->plan.needs_frames + 2, 1),
 		0);
 	w->layout = s->layout;

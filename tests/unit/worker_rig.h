@@ -79,6 +79,7 @@ struct session_options {
 	const char *script;  /* "" */
 	uint32_t slots;      /* what the plan needs, and two */
 	uint32_t on_failure; /* failover */
+	uint32_t format;     /* I420 */
 	uint64_t first_frame;
 };
 
