@@ -18,8 +18,8 @@
  *	IDLE_INPUT, IDLE_CREDIT            the worker's leave, enter or resume finds it: park
  *
  * The supervisor may abandon from OWN, too. Each successful change by the worker adds 1 to the
- * sequence, so that the supervisor's swap, which compares the whole word, can only hit the call that
- * it has watched.
+ * sequence, so that the supervisor's swap, which compares the whole word, can only hit the call
+ * that it has watched.
  *
  * The commit word {state:2, index:62}: the worker moves index forward while OPEN; the supervisor
  * ends the attempt by swapping OPEN to CLOSED, and the index it found is the cut. A late thread's

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Messages between the supervisor and its children. One table says what every type is: its size, its
- * fds, and where its strings stand. A message that does not match it is none, whoever sent it.
+ * Messages between the supervisor and its children. One table says what every type is: its size,
+ * its fds, and where its strings stand. A message that does not match it is none, whoever sent it.
  *
  * What is checked here is the form alone; numbers and enums are checked by who uses them. Nothing
  * here waits, and no fd survives an error.

@@ -5,9 +5,9 @@
 
 /*
  * The fixed-size structs between the supervisor and its children, over SOCK_SEQPACKET pairs. One
- * message is one struct; its size must be exactly the size that its type has in the table of wire.c,
- * and the number of fds likewise, else the child is killed (supervisor) or exits (child). Strings
- * are NUL-terminated; the receiver makes sure of it (wire_receive() does).
+ * message is one struct; its size must be exactly the size that its type has in the table of
+ * wire.c, and the number of fds likewise, else the child is killed (supervisor) or exits (child).
+ * Strings are NUL-terminated; the receiver makes sure of it (wire_receive() does).
  *
  * `seq` pairs a request with its answers; it is chosen by the one who asks. A front never sends an
  * fd; only the supervisor does.

@@ -120,8 +120,8 @@ bool plane_layout_valid(const struct plane_layout *l)
 }
 
 /*
- * The other end may be gone, and the signal for that is the program's, not ours: it is held back and
- * taken away again, unless one was pending before.
+ * The other end may be gone, and the signal for that is the program's, not ours: it is held back
+ * and taken away again, unless one was pending before.
  */
 static void write_quietly(int fd)
 {

@@ -29,9 +29,9 @@
 #define PLANE_VERSION 1u
 #define PLANE_MAX_ATTEMPTS 4u
 #define PLANE_PAGE 4096u
-#define PLANE_LOG_ENTRIES 2048u  /* power of two */
-#define PLANE_MAX_SLOTS 1024u    /* frames in a pool at most */
-#define PLANE_NO_CUT UINT64_MAX  /* control page: attempt not ended (or not begun) */
+#define PLANE_LOG_ENTRIES 2048u /* power of two */
+#define PLANE_MAX_SLOTS 1024u   /* frames in a pool at most */
+#define PLANE_NO_CUT UINT64_MAX /* control page: attempt not ended (or not begun) */
 
 /* Where the planes of a frame lie within its slot; made by the supervisor (plane_layout_init()). */
 struct plane_layout {
@@ -40,13 +40,13 @@ struct plane_layout {
 	uint32_t planes;        /* 2 or 3 */
 	uint32_t stride[3];     /* bytes */
 	uint32_t rows[3];
-	uint32_t row_bytes[3];  /* visible bytes of a row */
-	uint32_t slots;         /* frames in the pool */
-	uint64_t offset[3];     /* from the start of the slot */
-	uint64_t slot_size;     /* bytes from slot to slot, whole pages */
+	uint32_t row_bytes[3];   /* visible bytes of a row */
+	uint32_t slots;          /* frames in the pool */
+	uint64_t offset[3];      /* from the start of the slot */
+	uint64_t slot_size;      /* bytes from slot to slot, whole pages */
 	uint32_t submit_entries; /* power of two, >= slots */
-	uint32_t attempts;      /* attempt rings of this session, 1 to PLANE_MAX_ATTEMPTS */
-	uint64_t data_size;     /* bytes of packet data in an attempt ring */
+	uint32_t attempts;       /* attempt rings of this session, 1 to PLANE_MAX_ATTEMPTS */
+	uint64_t data_size;      /* bytes of packet data in an attempt ring */
 };
 
 enum plane_session_state {
@@ -77,7 +77,7 @@ struct plane_submit {
 	_Atomic uint64_t finished; /* 0, or 1 + the number of frames: none follows */
 	_Atomic uint32_t sleeping; /* the client sleeps on the packet pipe of the current attempt */
 	uint32_t reserved;
-	_Atomic uint64_t consumed[PLANE_MAX_ATTEMPTS]; /* log entries of ring n that are done with */
+	_Atomic uint64_t consumed[PLANE_MAX_ATTEMPTS]; /* log entries of ring n done with */
 };
 
 enum plane_entry_type {
@@ -88,13 +88,13 @@ enum plane_entry_type {
 
 /* An entry of the commit log. The totals are those of the attempt, this entry included. */
 struct plane_entry {
-	uint32_t type;      /* enum plane_entry_type */
-	uint32_t flags;     /* PACKET: VENCD_PACKET_* */
-	uint32_t slot;      /* RELEASE */
-	uint32_t size;      /* PACKET: bytes */
-	uint64_t offset;    /* PACKET: from the start of the data area; never wraps inside a packet */
-	int64_t pts, dts;   /* PACKET: ticks */
-	uint64_t frame;     /* PACKET, RELEASE: index of the submitted frame */
+	uint32_t type;    /* enum plane_entry_type */
+	uint32_t flags;   /* PACKET: VENCD_PACKET_* */
+	uint32_t slot;    /* RELEASE */
+	uint32_t size;    /* PACKET: bytes */
+	uint64_t offset;  /* PACKET: from the start of the data area; no packet wraps */
+	int64_t pts, dts; /* PACKET: ticks */
+	uint64_t frame;   /* PACKET, RELEASE: index of the submitted frame */
 	uint64_t total_frames, total_packets, total_bytes;
 	uint64_t total_digest; /* FNV-1a, 64 bit, over the bytes of all packets */
 	uint64_t reserved[2];
@@ -128,7 +128,8 @@ static inline uint64_t plane_round_up(uint64_t n, uint64_t to)
 
 static inline uint64_t plane_data_offset(void)
 {
-	return PLANE_PAGE + plane_round_up(PLANE_LOG_ENTRIES * sizeof(struct plane_entry), PLANE_PAGE);
+	return PLANE_PAGE +
+		plane_round_up(PLANE_LOG_ENTRIES * sizeof(struct plane_entry), PLANE_PAGE);
 }
 
 static inline uint64_t plane_pool_size(const struct plane_layout *l)
@@ -139,7 +140,8 @@ static inline uint64_t plane_pool_size(const struct plane_layout *l)
 static inline uint64_t plane_submit_size(const struct plane_layout *l)
 {
 	return PLANE_PAGE +
-		plane_round_up((uint64_t)l->submit_entries * sizeof(struct plane_frame), PLANE_PAGE);
+		plane_round_up(
+			(uint64_t)l->submit_entries * sizeof(struct plane_frame), PLANE_PAGE);
 }
 
 static inline uint64_t plane_attempt_size(const struct plane_layout *l)
