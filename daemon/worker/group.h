@@ -5,8 +5,8 @@
 
 /*
  * When packets may be committed: a group is closed when everything received so far is exactly the
- * first N frames of the attempt, in any decode order. What was committed then decodes by itself, and
- * the next attempt can go on with the frame after it.
+ * first N frames of the attempt, in any decode order. What was committed then decodes by itself,
+ * and the next attempt can go on with the frame after it.
  */
 
 #include <stdint.h>

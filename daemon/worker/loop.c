@@ -3,8 +3,8 @@
 
 /*
  * The loop. It answers for the whole process: while it answers a PING, a thread that does not come
- * back is a call that hangs, and not a process that was stopped. So it waits for nothing but poll(),
- * calls no library, and joins no thread.
+ * back is a call that hangs, and not a process that was stopped. So it waits for nothing but
+ * poll(), calls no library, and joins no thread.
  *
  * What there is to say is kept as state (a pong owed, a run that has opened, a run that has ended),
  * not as a queue: a supervisor that does not read makes nothing grow, since requests are not read

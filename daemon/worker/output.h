@@ -55,8 +55,8 @@ struct output_packet {
 };
 
 /*
- * ring, submit, slot, packet_pipe, attempt and data_size have been set and the rest is zero. At most
- * max_withheld packets are withheld at once. -ENOMEM.
+ * ring, submit, slot, packet_pipe, attempt and data_size have been set and the rest is zero. At
+ * most max_withheld packets are withheld at once. -ENOMEM.
  */
 int output_init(struct output *output, uint32_t max_withheld);
 void output_clear(struct output *output);

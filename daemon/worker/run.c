@@ -6,8 +6,9 @@
  * run_enter() and run_leave(); a call that the supervisor gave up in the meantime never gets past
  * run_leave().
  *
- * In a tainted worker nothing is opened or closed: it would wait for the wedge, or free under it. An
- * attempt that ends there keeps its encoder, its memory and its thread until the process is killed.
+ * In a tainted worker nothing is opened or closed: it would wait for the wedge, or free under it.
+ * An attempt that ends there keeps its encoder, its memory and its thread until the process is
+ * killed.
  */
 
 #include "daemon/worker/run.h"

@@ -81,8 +81,8 @@ struct run {
 };
 
 /*
- * For the loop. run_start() takes the fds in any case; where it fails, *ret_why says why the attempt
- * is refused, and *ret_status what that means.
+ * For the loop. run_start() takes the fds in any case; where it fails, *ret_why says why the
+ * attempt is refused, and *ret_status what that means.
  */
 int run_start(struct run **ret, const struct wire_start *start, const int fds[WIRE_START_FDS],
 	struct worker_shared *shared, enum encoder_status *ret_status, const char **ret_why);

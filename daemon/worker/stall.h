@@ -5,9 +5,9 @@
 
 /*
  * The progress rule: every call returns in time, and still nothing moves. It applies while frames
- * are held and nobody but the encoder can change that: it refuses frames, or has all of the client's
- * slots, or was flushed. Then, after STALL_NS without a frame taken or a packet received, the attempt
- * has stalled.
+ * are held and nobody but the encoder can change that: it refuses frames, or has all of the
+ * client's slots, or was flushed. Then, after STALL_NS without a frame taken or a packet received,
+ * the attempt has stalled.
  *
  * Reads no clock. Time in which this process did not run does not count, and neither does time in
  * which it burned CPU, where that is the encoder's own (software).

@@ -2,8 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * What decides on packets before they count: closing of groups, frames in flight, the progress rule.
- * Decode orders are drawn at random as well, and compared with the plain definition of a group.
+ * What decides on packets before they count: closing of groups, frames in flight, the progress
+ * rule. Decode orders are drawn at random as well, and compared with the plain definition of a
+ * group.
  */
 
 #include <errno.h>

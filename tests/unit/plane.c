@@ -3,8 +3,8 @@
 
 /*
  * The layout of shared memory: planes lie within their slot without touching each other, for every
- * format and for awkward sizes, and a layout that differs anywhere from what it should be is refused.
- * Waking: a reader that is gone costs the caller no signal, a full pipe no wait.
+ * format and for awkward sizes, and a layout that differs anywhere from what it should be is
+ * refused. Waking: a reader that is gone costs the caller no signal, a full pipe no wait.
  */
 
 #include <errno.h>

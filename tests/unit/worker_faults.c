@@ -101,7 +101,7 @@ static void test_wrong_output(void)
 	}
 }
 
-/* More withheld than was planned, or deeper reordering: the plan is what the client was promised. */
+/* More withheld than planned, or deeper reordering: the plan is what the client was promised. */
 static void test_beyond_plan(void)
 {
 	session_make(&a, &rig, with("reorder=4"));

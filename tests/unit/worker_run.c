@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The run thread alone, in this process, with an encoder of the test's own: one whose frames are let
- * go of by another thread, at any time, as hardware does; and, with frames enough at hand, a thread
- * that makes no system call at all.
+ * The run thread alone, in this process, with an encoder of the test's own: one whose frames are
+ * let go of by another thread, at any time, as hardware does; and, with frames enough at hand, a
+ * thread that makes no system call at all.
  */
 
 #include <pthread.h>
@@ -20,14 +20,14 @@
 #define STEADY_FRAMES 1000u /* two log entries each: fewer than the log has */
 
 /*
- * While this is BLOCK, a system call of the thread that asked for it is a signal that ends the test.
- * ALLOW without having asked.
+ * While this is BLOCK, a system call of the thread that asked for it is a signal that ends the
+ * test. ALLOW without having asked.
  */
 static volatile char system_calls = SYSCALL_DISPATCH_FILTER_ALLOW;
 
 enum fake_marks {
-	MARKS_LATER, /* frames are let go of by another thread */
-	MARKS_STEADY, /* in send, and no system call is allowed between the first frame and the last */
+	MARKS_LATER,  /* frames are let go of by another thread */
+	MARKS_STEADY, /* in send; no system call is allowed between the first frame and the last */
 };
 
 static enum fake_marks marks;
