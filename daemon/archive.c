@@ -15,6 +15,7 @@ static void drop_oldest(struct supervisor *supervisor)
 
 	TAILQ_REMOVE(&supervisor->archive, oldest, entry);
 	supervisor->n_archived--;
+	supervisor->n_awaited -= oldest->awaited;
 	free(oldest);
 }
 
@@ -30,20 +31,38 @@ void archive_add(struct session *session)
 	}
 	memcpy(archived->token, session->token, sizeof(archived->token));
 	archived->report = session->report;
+	archived->awaited = sv->state != SUPERVISOR_SERVING;
+	sv->n_awaited += archived->awaited;
 	TAILQ_INSERT_TAIL(&sv->archive, archived, entry);
 	sv->n_archived++;
 	while (sv->n_archived > sv->config.reports_kept)
 		drop_oldest(sv);
 }
 
-const struct archived *archive_find(const struct supervisor *supervisor, uint64_t id)
+static struct archived *find(const struct supervisor *supervisor, uint64_t id)
 {
-	const struct archived *archived;
+	struct archived *archived;
 
 	TAILQ_FOREACH(archived, &supervisor->archive, entry)
 	if (archived->report.id == id)
 		return archived;
 	return NULL;
+}
+
+const struct archived *archive_find(const struct supervisor *supervisor, uint64_t id)
+{
+	return find(supervisor, id);
+}
+
+void archive_collected(struct supervisor *supervisor, uint64_t id)
+{
+	struct archived *archived = find(supervisor, id);
+
+	if (!archived || !archived->awaited)
+		return;
+	archived->awaited = false;
+	supervisor->n_awaited--;
+	supervisor_check_done(supervisor);
 }
 
 void archive_clear(struct supervisor *supervisor)

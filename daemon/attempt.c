@@ -114,6 +114,15 @@ static void note_bad_end(
 	}
 }
 
+static void note_first_packet(const struct attempt *attempt)
+{
+	uint64_t first = atomic_load_explicit(&attempt->slot->first_ns, memory_order_relaxed);
+	struct session *session = attempt->session;
+
+	if (first > session->created_ns && session->report.first_packet_us == 0)
+		session->report.first_packet_us = (first - session->created_ns) / 1000;
+}
+
 uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end)
 {
 	struct attempt_report *report = attempt_report(attempt);
@@ -122,6 +131,7 @@ uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end)
 	take_totals(attempt, cut, report);
 	received = atomic_load_explicit(&attempt->slot->packets, memory_order_relaxed);
 	report->discarded_packets = received > report->packets ? received - report->packets : 0;
+	note_first_packet(attempt);
 	report->end = end;
 	note_bad_end(attempt, end, report);
 	return cut;

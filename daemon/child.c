@@ -175,6 +175,8 @@ static void flush_queue(struct child *child)
 	(void)sd_event_source_set_io_events(child->io, EPOLLIN);
 }
 
+static void child_hung_up(struct child *child);
+
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct child *child = userdata;
@@ -189,12 +191,14 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 		if (r == -EAGAIN)
 			return 0;
-		if (r <= 0) {
-			/* Its pidfd will tell of its death; silence it here, and make sure. */
-			if (r == -EPROTO)
-				log_warning("%s[%d] broke the protocol: killed",
-					child->ops->program, child->pid);
+		if (r == -EPROTO) {
+			log_warning("%s[%d] broke the protocol: killed", child->ops->program,
+				child->pid);
 			child_kill(child);
+			return 0;
+		}
+		if (r <= 0) {
+			child_hung_up(child);
 			return 0;
 		}
 		child->ops->message(child, &message);
@@ -205,11 +209,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 /* What a child said before it died counts: an attempt that ended well has ended well. */
 static void hear_last_words(struct child *child)
 {
-	bool was_running = child->state == CHILD_RUNNING;
 	union wire_message message;
 
+	child->before = child->state;
 	child->state = CHILD_DEAD;
-	if (!was_running || child->fd < 0)
+	if (child->before != CHILD_RUNNING || child->fd < 0)
 		return;
 	for (unsigned i = 0; i < CHILD_QUEUE_MAX; i++) {
 		if (wire_receive(child->fd, &message, NULL, NULL) != 1)
@@ -353,13 +357,12 @@ void child_send_if_idle(struct child *child, void *message)
 		(void)wire_send(child->fd, message, NULL, 0);
 }
 
-void child_kill(struct child *child)
+/* Sends SIGKILL and starts the time after which it is a tombstone. */
+static void kill_and_watch(struct child *child, enum child_state state)
 {
 	int r;
 
-	if (child->state != CHILD_RUNNING)
-		return;
-	child->state = CHILD_KILLED;
+	child->state = state;
 	(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
 	r = sd_event_add_time_relative(sd_event_source_get_event(child->death), &child->grace,
 		CLOCK_MONOTONIC, child->grace_us, 0, on_grace, child);
@@ -370,10 +373,26 @@ void child_kill(struct child *child)
 		(void)sd_event_source_set_enabled(child->io, SD_EVENT_OFF);
 }
 
+/* A crash shows here first: how it died is for its pidfd to tell. */
+static void child_hung_up(struct child *child)
+{
+	kill_and_watch(child, CHILD_HUNG_UP);
+}
+
+void child_kill(struct child *child)
+{
+	if (child->state == CHILD_RUNNING)
+		kill_and_watch(child, CHILD_KILLED);
+}
+
+bool child_was_killed(const struct child *child)
+{
+	return child->before == CHILD_KILLED || child->before == CHILD_TOMBSTONE;
+}
+
 bool child_was_tombstone(const struct child *child)
 {
-	/* The grace timer fires once, and is on until then. */
-	return child->grace && sd_event_source_get_enabled(child->grace, NULL) == 0;
+	return child->before == CHILD_TOMBSTONE;
 }
 
 struct child *child_free(struct child *child)

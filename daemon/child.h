@@ -18,6 +18,7 @@
 
 enum child_state {
 	CHILD_RUNNING = 1,
+	CHILD_HUNG_UP,   /* it closed its end: dead or dying, by no doing of ours */
 	CHILD_KILLED,    /* SIGKILL was sent */
 	CHILD_TOMBSTONE, /* and it did not die in KillGrace */
 	CHILD_DEAD,      /* waited for; ops->dead is next */
@@ -40,6 +41,7 @@ struct child {
 	const struct child_ops *ops;
 	void *owner;
 	enum child_state state;
+	enum child_state before; /* DEAD: the state before */
 	pid_t pid;
 	int pidfd, fd;
 	uint64_t grace_us; /* from SIGKILL to tombstone */
@@ -67,7 +69,8 @@ void child_send_if_idle(struct child *child, void *message);
 /* SIGKILL, once. */
 void child_kill(struct child *child);
 
-/* In ops->dead: whether it had been counted as a tombstone. */
+/* In ops->dead: whether it died because we killed it, and whether it had become a tombstone. */
+bool child_was_killed(const struct child *child);
 bool child_was_tombstone(const struct child *child);
 
 /* After ops->dead, or at the daemon's own end. NULL is allowed. */

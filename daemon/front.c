@@ -145,7 +145,7 @@ static void front_dead(struct child *child, const siginfo_t *info)
 	struct front *front = child->owner;
 	struct supervisor *sv = front->supervisor;
 
-	if (info->si_code != CLD_EXITED && !child->grace)
+	if (info->si_code != CLD_EXITED && !child_was_killed(child))
 		log_warning("the front of uid %u was killed by signal %d (%s)", front->uid,
 			info->si_status, strsignal(info->si_status));
 	if (child_was_tombstone(child))

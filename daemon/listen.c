@@ -9,6 +9,7 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -126,6 +127,9 @@ int listen_start(struct supervisor *supervisor)
 		return n;
 	if (n > 1 || (n == 1 && sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0))
 		return -EINVAL;
+	/* A listening socket that blocks would stop us in accept4(). */
+	if (n == 1 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
 	if (n == 0) {
 		fd = bind_socket(&supervisor->config);
 		if (fd < 0)

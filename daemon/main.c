@@ -124,6 +124,9 @@ static int load_config(const struct options *options, struct config *ret)
 		fprintf(stderr, "vencd: %s\n", error.text);
 		return r;
 	}
+	/* A private daemon speaks on its user's terminal: only of what is wrong. */
+	if (options->connection != NO_CONNECTION && !options->config)
+		ret->log_level = LOG_LEVEL_WARNING;
 	if (options->socket) {
 		if (strlen(options->socket) >= sizeof(ret->socket)) {
 			fprintf(stderr, "vencd: --socket: path too long\n");

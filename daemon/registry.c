@@ -58,7 +58,7 @@ static void probe_over(struct encoder_entry *entry, enum device_state state, con
 	if (state == DEVICE_PROVEN)
 		log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->limits->name,
 			entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
-	else
+	else if (supervisor->state == SUPERVISOR_SERVING)
 		log_warning("%s: not usable: %s", entry->limits->name, detail);
 	if (entry->probe)
 		child_kill(entry->probe);

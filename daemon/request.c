@@ -163,6 +163,7 @@ static void send_report(struct front *front, uint64_t seq, const struct archived
 		.h = {WIRE_REPORT, sizeof(message), seq}, .report = archived->report};
 
 	child_send(front->child, &message, NULL, 0);
+	archive_collected(front->supervisor, archived->report.id);
 }
 
 static void on_wait(struct front *front, const struct wire_request *request)

@@ -346,6 +346,8 @@ static void answer_waiters(struct session *session)
 		.h = {WIRE_REPORT, sizeof(message), 0}, .report = session->report};
 	struct waiter *waiter;
 
+	if (!LIST_EMPTY(&session->waiters))
+		archive_collected(session->supervisor, session->id);
 	while (!LIST_EMPTY(&session->waiters)) {
 		waiter = LIST_FIRST(&session->waiters);
 		message.h.seq = waiter->seq;

@@ -72,6 +72,7 @@ struct call_slot {
 	_Atomic uint64_t frame;    /* index of the frame in the call */
 	_Atomic uint64_t progress; /* frames taken and packets received, together */
 	_Atomic uint64_t packets;  /* packets received from the library, committed or not */
+	_Atomic uint64_t first_ns; /* CLOCK_MONOTONIC, of the first commit that holds a packet */
 };
 
 static inline uint64_t slot_word(uint64_t sequence, enum slot_call call, enum slot_state state)

@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The supervisor's beginning and end. The end has three steps, each with a bound: no new sessions,
- * running ones may finish (StopTimeout); all that still run are cut and reported; fronts deliver
- * what they have (FAREWELL_US). Tombstones are never waited for.
+ * The supervisor's beginning and end. The end has four steps, each with a bound: no new sessions,
+ * running ones may finish (StopTimeout); all that still run are cut, and their clients may ask for
+ * the reports (COLLECT_US); fronts write out what they have (FAREWELL_US). Tombstones are never waited for.
  */
 
 #include "daemon/supervisor.h"
@@ -16,7 +16,8 @@
 #include "daemon/listen.h"
 #include "daemon/log.h"
 
-#define FAREWELL_US (2 * UINT64_C(1000000))
+#define COLLECT_US (2 * UINT64_C(1000000))  /* for clients to ask for their reports */
+#define FAREWELL_US (1 * UINT64_C(1000000)) /* for fronts to write them out */
 
 uint64_t supervisor_now_ns(void)
 {
@@ -44,17 +45,7 @@ static void kill_all(struct supervisor *sv)
 	child_kill(worker->child);
 }
 
-/* Fronts write out the reports that were just sent to them, and exit. */
-static void say_farewell(struct supervisor *sv)
-{
-	struct wire_plain message = {.h = {WIRE_EXIT, sizeof(message), 0}};
-	struct front *front;
-
-	LIST_FOREACH(front, &sv->fronts, entry)
-	child_send(front->child, &message, NULL, 0);
-}
-
-static int on_farewell_over(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct supervisor *sv = userdata;
 
@@ -71,19 +62,41 @@ static void set_timer(struct supervisor *sv, uint64_t us, sd_event_time_handler_
 		(void)sd_event_exit(sv->event, 1);
 }
 
+static void say_farewell(struct supervisor *sv)
+{
+	struct wire_plain message = {.h = {WIRE_EXIT, sizeof(message), 0}};
+	struct front *front;
+
+	sv->state = SUPERVISOR_FAREWELL;
+	LIST_FOREACH(front, &sv->fronts, entry)
+		child_send(front->child, &message, NULL, 0);
+	set_timer(sv, FAREWELL_US, on_over);
+	supervisor_check_done(sv);
+}
+
+static int on_uncollected(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *sv = userdata;
+
+	(void)source;
+	(void)usec;
+	log_notice("%u reports were not asked for", sv->n_awaited);
+	say_farewell(sv);
+	return 0;
+}
+
 static void cut_all(struct supervisor *sv)
 {
 	struct session *session, *next;
 
 	sv->state = SUPERVISOR_CUTTING;
+	set_timer(sv, COLLECT_US, on_uncollected);
 	for (session = LIST_FIRST(&sv->sessions); session; session = next) {
 		next = LIST_NEXT(session, entry);
 		session_end(session, ATTEMPT_CANCELLED, "the daemon was stopped");
 	}
 	request_drop_pending(sv, NULL);
 	kill_all(sv);
-	say_farewell(sv);
-	set_timer(sv, FAREWELL_US, on_farewell_over);
 	supervisor_check_done(sv);
 }
 
@@ -100,7 +113,7 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 
 void supervisor_stop(struct supervisor *supervisor)
 {
-	if (supervisor->state == SUPERVISOR_CUTTING)
+	if (supervisor->state > SUPERVISOR_STOPPING)
 		return;
 	if (supervisor->state == SUPERVISOR_STOPPING) {
 		cut_all(supervisor);
@@ -126,9 +139,20 @@ static bool children_left(const struct supervisor *sv)
 
 void supervisor_check_done(struct supervisor *supervisor)
 {
-	if (supervisor->state == SUPERVISOR_STOPPING && supervisor->n_sessions == 0 &&
-		supervisor->n_streams == 0)
-		cut_all(supervisor);
-	else if (supervisor->state == SUPERVISOR_CUTTING && !children_left(supervisor))
-		(void)sd_event_exit(supervisor->event, 0);
+	switch (supervisor->state) {
+	case SUPERVISOR_SERVING:
+		return;
+	case SUPERVISOR_STOPPING:
+		if (supervisor->n_sessions == 0 && supervisor->n_streams == 0)
+			cut_all(supervisor);
+		return;
+	case SUPERVISOR_CUTTING:
+		if (supervisor->n_sessions == 0 && supervisor->n_awaited == 0)
+			say_farewell(supervisor);
+		return;
+	case SUPERVISOR_FAREWELL:
+		if (!children_left(supervisor))
+			(void)sd_event_exit(supervisor->event, 0);
+		return;
+	}
 }

@@ -32,7 +32,8 @@
 enum supervisor_state {
 	SUPERVISOR_SERVING = 1,
 	SUPERVISOR_STOPPING, /* no new sessions; running ones may finish until StopTimeout */
-	SUPERVISOR_CUTTING,  /* all sessions were ended; fronts deliver what they have */
+	SUPERVISOR_CUTTING,  /* all sessions were ended; their clients may still ask for reports */
+	SUPERVISOR_FAREWELL, /* fronts write out what they have, and exit */
 };
 
 struct attempt;
@@ -121,6 +122,7 @@ struct pending_open {
 
 struct archived {
 	TAILQ_ENTRY(archived) entry;
+	bool awaited; /* ended while the daemon stops, and nobody has asked for it yet */
 	uint8_t token[16];
 	struct session_report report;
 };
@@ -139,6 +141,7 @@ struct supervisor {
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, stream) streams;
 	TAILQ_HEAD(, pending_open) pending;
+	unsigned n_awaited; /* of the archive */
 	unsigned n_pending, n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
 	TAILQ_HEAD(, archived) archive;
 	sd_event_source *listen, *tick, *stop_timer;
@@ -214,6 +217,8 @@ void watch_wake(struct supervisor *supervisor); /* something is timed again */
 /* archive.c */
 void archive_add(struct session *session);
 const struct archived *archive_find(const struct supervisor *supervisor, uint64_t id);
+/* Somebody was sent the report. */
+void archive_collected(struct supervisor *supervisor, uint64_t id);
 void archive_clear(struct supervisor *supervisor);
 
 #endif

@@ -110,9 +110,7 @@ static void note_crash(struct worker *worker, bool asked, const siginfo_t *info)
 {
 	struct wire_device *row = worker_row(worker);
 
-	if (asked)
-		return;
-	if (row && info->si_code != CLD_EXITED && !LIST_EMPTY(&worker->attempts))
+	if (!asked && row && info->si_code != CLD_EXITED && !LIST_EMPTY(&worker->attempts))
 		row->crashed++;
 	end_attempts(worker, info->si_code == CLD_EXITED ? ATTEMPT_EXITED : ATTEMPT_CRASHED, info);
 }
@@ -123,7 +121,7 @@ static void worker_dead(struct child *child, const siginfo_t *info)
 	struct supervisor *sv = worker->supervisor;
 	struct wire_device *row = worker_row(worker);
 
-	note_crash(worker, child->grace != NULL, info);
+	note_crash(worker, child_was_killed(child), info);
 	count_reclaimed(worker);
 	if (child_was_tombstone(child)) {
 		sv->n_tombstones--;

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int output_init(struct output *o, uint32_t max_withheld)
 {
@@ -130,12 +131,23 @@ void output_end(struct output *o)
 	write_plain(o, (struct plane_entry){.type = PLANE_ENTRY_END});
 }
 
+static void note_first(struct output *o)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	atomic_store_explicit(&o->slot->first_ns,
+		(uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec, memory_order_relaxed);
+}
+
 bool output_commit(struct output *o)
 {
 	if (o->committed == o->written)
 		return true;
 	if (!commit_advance(o->slot, o->written))
 		return false;
+	if (o->committed_packets == 0 && o->logged.packets > 0)
+		note_first(o);
 	o->committed = o->written;
 	o->committed_packets = o->logged.packets;
 	atomic_store_explicit(&o->ring->published, o->committed, memory_order_release);

@@ -46,21 +46,20 @@ class Faults(unittest.TestCase):
 
     def check(self, case, result, report, attempt):
         call, n, mode, rhythm, end, text = case
-        frames = report["frames"]
         self.assertNotIn(report["outcome"], ("complete", "incomplete"))
         if report["outcome"] == "degraded":
-            self.assertEqual(frames["encoded"], frames["submitted"])
+            self.assertEqual(report["framesEncoded"], report["framesSubmitted"])
             self.assertEqual(end, "finish")
-        self.assertEqual(frames["cancelled"], 0)
+        self.assertEqual(report["framesCancelled"], 0)
         # Everything that was committed was delivered, in order, with no hole.
         self.assertEqual(result["packets"], report["packets"])
-        self.assertEqual(result["contiguous"], frames["encoded"])
-        self.assertLessEqual(frames["encoded"], FRAMES)
+        self.assertEqual(result["contiguous"], report["framesEncoded"])
+        self.assertLessEqual(report["framesEncoded"], FRAMES)
         if call == "open":
             self.assertEqual(report["outcome"], "failed")
         if call == "close":
             self.assertEqual(report["outcome"], "degraded")
-            self.assertEqual(frames["encoded"], FRAMES)
+            self.assertEqual(report["framesEncoded"], FRAMES)
         self.check_end(case, attempt)
 
     def check_end(self, case, attempt):
@@ -116,7 +115,7 @@ class Ends(unittest.TestCase):
     def test_error_on_every_frame_is_a_failure(self):
         report = self.outcome("send:*:error")
         self.assertEqual(report["outcome"], "failed")
-        self.assertEqual(report["frames"]["lost"], report["frames"]["submitted"])
+        self.assertEqual(report["framesLost"], report["framesSubmitted"])
 
     def test_slow_completes(self):
         # A frame every 100 ms at 30 frames a second: three times slower than real time.

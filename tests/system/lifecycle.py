@@ -100,7 +100,7 @@ class Probe(unittest.TestCase):
 
     def test_hang(self):
         row = self.null_state("probe:1:hang", "broken", ProbeBudget="3s")
-        self.assertEqual(row["counters"]["abandoned"], 1)
+        self.assertEqual(row["abandoned"], 1)
 
     def test_hang_in_open(self):
         self.null_state("open:1:hang", "broken", ProbeBudget="3s")
@@ -126,7 +126,7 @@ class Clients(unittest.TestCase):
                 feeder.process.communicate(timeout=LIMIT)
                 report = until(lambda: self.report(daemon, number), "the report")
                 self.assertEqual(report["outcome"], "cancelled")
-                self.assertEqual(report["frames"]["lost"], 0)
+                self.assertEqual(report["framesLost"], 0)
 
     def report(self, daemon, number):
         result = run_tool("--socket", daemon.socket, "report", number, "--json", expect=None)
@@ -170,7 +170,7 @@ class Stop(unittest.TestCase):
         report = feeder.result()["report"]
         self.assertEqual(report["outcome"], "truncated")
         self.assertIn("stopped", report["cause"])
-        self.assertEqual(report["frames"]["lost"], 5)
+        self.assertEqual(report["framesLost"], 5)
         self.assertEqual(daemon.process.wait(LIMIT), 0)
         daemon.stop()
 
