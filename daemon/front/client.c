@@ -150,7 +150,7 @@ void client_close_all(struct front *front)
 	while (!LIST_EMPTY(&front->clients)) {
 		sd_varlink *link = sd_varlink_ref(LIST_FIRST(&front->clients)->link);
 
-		for (int i = 0; i < WRITES_AT_END && sd_varlink_get_events(link) > 0; i++)
+		for (int i = 0; i < WRITES_AT_END; i++)
 			if (!(sd_varlink_get_events(link) & EPOLLOUT) ||
 				sd_varlink_process(link) <= 0)
 				break;

@@ -72,7 +72,15 @@ LIST_HEAD(client_list, client);
 LIST_HEAD(encode_list, encode);
 STAILQ_HEAD(outbox, outgoing);
 
+/* The event loop runs while SERVING. */
+enum front_state {
+	FRONT_SERVING = 1,
+	FRONT_DONE,
+	FRONT_FAILED,
+};
+
 struct front {
+	enum front_state state;
 	sd_event *event;
 	sd_varlink_server *server;
 	sd_event_source *uplink;

@@ -45,6 +45,7 @@ static int front_init(struct front *front)
 {
 	int r = sd_event_new(&front->event);
 
+	front->state = FRONT_SERVING;
 	front->next_seq = 1;
 	LIST_INIT(&front->clients);
 	LIST_INIT(&front->encodes);
@@ -78,9 +79,11 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	uplink_tell_plain(&front, WIRE_READY, 0);
-	r = sd_event_loop(front.event);
-	front_clear(&front);
+	/* sd_event_exit() would write to clients until they have read everything. */
+	while (r >= 0 && front.state == FRONT_SERVING)
+		r = sd_event_run(front.event, UINT64_MAX);
 	if (r < 0)
 		fprintf(stderr, "vencd-front: the event loop: %s\n", strerror(-r));
-	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	front_clear(&front);
+	return r >= 0 && front.state == FRONT_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -34,11 +34,14 @@ struct outgoing {
 	} message;
 };
 
-static void end(struct front *front, int code, const char *why)
+/* The first end counts. Nothing is torn down here: this may be deep inside a client's callback. */
+static void end(struct front *front, enum front_state state, const char *why)
 {
+	if (front->state != FRONT_SERVING)
+		return;
 	if (why)
 		fprintf(stderr, "vencd-front: %s\n", why);
-	sd_event_exit(front->event, code);
+	front->state = state;
 }
 
 static void flush(struct front *front)
@@ -50,7 +53,7 @@ static void flush(struct front *front)
 		if (r == -EAGAIN)
 			return;
 		if (r < 0) {
-			end(front, 0, NULL);
+			end(front, FRONT_DONE, NULL);
 			return;
 		}
 		STAILQ_REMOVE_HEAD(&front->outbox, entry);
@@ -98,7 +101,7 @@ static int send_or_queue(struct front *front, void *message, unsigned max)
 	if (STAILQ_EMPTY(&front->outbox))
 		r = wire_send(WIRE_FD, message, NULL, 0);
 	if (r == -EPIPE) {
-		end(front, 0, NULL);
+		end(front, FRONT_DONE, NULL);
 		return 0;
 	}
 	return r == -EAGAIN ? enqueue(front, message, max) : r;
@@ -112,7 +115,7 @@ int uplink_request(struct front *front, void *message)
 void uplink_tell(struct front *front, void *message)
 {
 	if (send_or_queue(front, message, QUEUE_MAX) < 0)
-		end(front, EXIT_FAILURE, "the supervisor does not read");
+		end(front, FRONT_FAILED, "the supervisor does not read");
 }
 
 void uplink_tell_plain(struct front *front, enum wire_type type, uint64_t seq)
@@ -141,11 +144,12 @@ static void receive(struct front *front)
 		if (r == -EAGAIN)
 			return;
 		if (r <= 0) {
-			end(front, r == 0 ? 0 : EXIT_FAILURE, r == 0 ? NULL : strerror(-r));
+			end(front, r == 0 ? FRONT_DONE : FRONT_FAILED,
+				r == 0 ? NULL : strerror(-r));
 			return;
 		}
 		if (message.h.type == WIRE_EXIT) {
-			end(front, 0, NULL);
+			end(front, FRONT_DONE, NULL);
 			return;
 		}
 		answer_handle(front, &message, fds, n);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -305,21 +306,44 @@ static void test_oneway(struct fake *fake)
 	client_leave(fake, &c);
 }
 
-/* Told to exit, the front delivers the answers that it has. */
+#define UNREAD 40
+
+/* Its answers do not fit into its socket. */
+static void stop_reading(struct fake *fake, struct client *c)
+{
+	static const char request[] = "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+				      "\"parameters\":{\"interface\":\"io.vencd.Encoder\"}}";
+
+	client_connect(fake, c);
+	for (int i = 0; i < UNREAD; i++)
+		client_send_text(c, request, sizeof(request));
+	fake_settle(fake);
+	CHECK(client_has_reply(c));
+}
+
+/*
+ * Told to exit, the front delivers the answers that it has, and does not wait for a client that
+ * does not read. It is stopped meanwhile, so that it finds the answer and the end together.
+ */
 static void test_exit(struct fake *fake)
 {
 	struct wire_plain end = {.h.type = WIRE_EXIT};
+	struct client c, deaf;
 	union wire_message m;
-	struct client c;
 
+	stop_reading(fake, &deaf);
 	client_connect(fake, &c);
 	client_call(&c, "Wait", ID_TOKEN);
 	fake_expect(fake, WIRE_WAIT, &m);
+	kill(fake->front, SIGSTOP);
 	send_report(fake, m.h.seq, VENCD_OUTCOME_CANCELLED);
 	fake_send(fake, &end, NULL, 0);
+	kill(fake->front, SIGCONT);
 	expect_report(&c, "cancelled");
 	CHECK(client_is_closed(&c));
 	client_close(&c);
+	fake_stop(fake);
+	client_close(&deaf);
 }
 
 int main(int argc, char **argv)
@@ -340,6 +364,5 @@ int main(int argc, char **argv)
 	test_garbage(&fake);
 	test_oneway(&fake);
 	test_exit(&fake);
-	fake_stop(&fake);
 	return 0;
 }
