@@ -31,8 +31,16 @@
 #define WAIT_MS 200
 #define REPORT_MS 60000
 
-enum rhythm { RHYTHM_BURST = 1, RHYTHM_STEP };
-enum ending { END_FINISH = 1, END_HOLD, END_CANCEL, END_DIE };
+enum rhythm {
+	RHYTHM_BURST = 1,
+	RHYTHM_STEP
+};
+enum ending {
+	END_FINISH = 1,
+	END_HOLD,
+	END_CANCEL,
+	END_DIE
+};
 
 struct feeder {
 	struct vencd_params params;
@@ -202,15 +210,15 @@ struct key {
 	void (*set)(struct feeder *f, const char *value);
 };
 
-#define NUMBER(field)                                                                              \
-	static void set_##field(struct feeder *f, const char *value)                               \
-	{                                                                                          \
-		f->field = (__typeof__(f->field))strtoll(value, NULL, 0);                          \
+#define NUMBER(field)                                                     \
+	static void set_##field(struct feeder *f, const char *value)      \
+	{                                                                 \
+		f->field = (__typeof__(f->field))strtoll(value, NULL, 0); \
 	}
-#define PARAM(field)                                                                               \
-	static void set_##field(struct feeder *f, const char *value)                               \
-	{                                                                                          \
-		f->params.field = (__typeof__(f->params.field))strtoll(value, NULL, 0);            \
+#define PARAM(field)                                                                    \
+	static void set_##field(struct feeder *f, const char *value)                    \
+	{                                                                               \
+		f->params.field = (__typeof__(f->params.field))strtoll(value, NULL, 0); \
 	}
 NUMBER(frames)
 NUMBER(pause_ms)
@@ -274,11 +282,24 @@ static void set_out(struct feeder *f, const char *value)
 }
 
 static const struct key keys[] = {
-	{"frames", set_frames}, {"pause_ms", set_pause_ms}, {"ready", set_ready}, {"go", set_go},
-	{"width", set_width}, {"height", set_height}, {"speed", set_speed},
-	{"quality", set_quality}, {"gop", set_gop}, {"format", set_format}, {"codec", set_codec},
-	{"backend", set_backend}, {"latency", set_latency}, {"on_failure", set_on_failure},
-	{"script", set_script}, {"rhythm", set_rhythm}, {"end", set_end}, {"out", set_out},
+	{"frames", set_frames},
+	{"pause_ms", set_pause_ms},
+	{"ready", set_ready},
+	{"go", set_go},
+	{"width", set_width},
+	{"height", set_height},
+	{"speed", set_speed},
+	{"quality", set_quality},
+	{"gop", set_gop},
+	{"format", set_format},
+	{"codec", set_codec},
+	{"backend", set_backend},
+	{"latency", set_latency},
+	{"on_failure", set_on_failure},
+	{"script", set_script},
+	{"rhythm", set_rhythm},
+	{"end", set_end},
+	{"out", set_out},
 };
 
 static void set(struct feeder *f, char *argument)
@@ -298,8 +319,12 @@ static void set(struct feeder *f, char *argument)
 
 int main(int argc, char **argv)
 {
-	struct feeder f = {.params = VENCD_PARAMS_INIT, .rhythm = RHYTHM_BURST,
-		.ending = END_FINISH, .ready = -1, .go = -1, .frames = 30};
+	struct feeder f = {.params = VENCD_PARAMS_INIT,
+		.rhythm = RHYTHM_BURST,
+		.ending = END_FINISH,
+		.ready = -1,
+		.go = -1,
+		.frames = 30};
 	struct vencd *daemon;
 	int r;
 
