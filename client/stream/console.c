@@ -4,10 +4,11 @@
 /*
  * What an encode says on stderr.
  *
- * libav* says the same thing a thousand times about a broken file, from several threads. Each of its
- * warnings is shown once, at most CONSOLE_ONCE_MAX different ones, and its informational messages
- * never. The progress line exists on a terminal only, is drawn at most PROGRESS_HZ times a second,
- * and is wiped before any message, so that the two never mix. stdout is not touched.
+ * libav* says the same thing a thousand times about a broken file, from several threads. Each of
+ * its warnings is shown once, at most CONSOLE_ONCE_MAX different ones, and its informational
+ * messages never. The progress line exists on a terminal only, is drawn at most PROGRESS_HZ
+ * times a second, and is wiped before any message, so that the two never mix. stdout is not
+ * touched.
  */
 
 #include "client/stream/console.h"

@@ -4,13 +4,13 @@
 /*
  * Reads and writes that can be given up.
  *
- * The descriptor belongs to somebody else and may be shared with other processes, so O_NONBLOCK is
- * never set on it: the open file would change for them too. Instead every read or write of something
- * that can keep us waiting is preceded by a poll() that also watches stop_fd, and is then small
- * enough not to wait: a pipe that polls writable takes PIPE_BUF bytes at once, and a socket is
- * written with MSG_DONTWAIT. Once stopped nothing is read, and written only what is taken at once.
- * Regular files are not polled (they always poll ready); one on a dead
- * network mount waits where nobody can call it back, which is the caller's to bound.
+ * The descriptor belongs to somebody else and may be shared with other processes, so O_NONBLOCK
+ * is never set on it: the open file would change for them too. Instead every read or write of
+ * something that can keep us waiting is preceded by a poll() that also watches stop_fd, and is
+ * then small enough not to wait: a pipe that polls writable takes PIPE_BUF bytes at once, and a
+ * socket is written with MSG_DONTWAIT. Once stopped nothing is read, and written only what is
+ * taken at once. Regular files are not polled (they always poll ready); one on a dead network
+ * mount waits where nobody can call it back, which is the caller's to bound.
  */
 
 #include "client/stream/descriptor.h"

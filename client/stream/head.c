@@ -4,8 +4,8 @@
 /*
  * The head of a container: streams, parameter sets, names, options of the muxer.
  *
- * Encoders write parameter sets in band and give no extradata, and stay so for failover's sake. What
- * Matroska and MP4 want in their head is taken from the first packet with libavcodec's
+ * Encoders write parameter sets in band and give no extradata, and stay so for failover's sake.
+ * What Matroska and MP4 want in their head is taken from the first packet with libavcodec's
  * extract_extradata; the packet itself goes to the muxer unchanged and without that side data,
  * which a muxer would take for a change in mid-stream.
  */

@@ -4,11 +4,11 @@
 /*
  * The input thread.
  *
- * Everything that may wait for the input or work on it (read, demux, decode, convert) happens here,
- * so that a stalled input leaves the pump free to take packets, to be told to stop, and to fetch a
- * report. The frame pool is the queue between the two: the pump acquires slots and lends up to
- * INPUT_SLOTS of them, the thread fills one after the other and gives it back as an event. Each slot
- * is held by exactly one side, so the pixels need no lock; the lists do.
+ * Everything that may wait for the input or work on it (read, demux, decode, convert) happens
+ * here, so that a stalled input leaves the pump free to take packets, to be told to stop, and to
+ * fetch a report. The frame pool is the queue between the two: the pump acquires slots and lends
+ * up to INPUT_SLOTS of them, the thread fills one after the other and gives it back as an event.
+ * Each slot is held by exactly one side, so the pixels need no lock; the lists do.
  *
  * The thread never touches the session. One that is stuck in a read that nobody can call back (a
  * file on a dead network mount) is left behind with all it may still write to.
@@ -42,11 +42,12 @@ struct input {
 	_Atomic bool stopped;
 
 	pthread_mutex_t lock;
-	pthread_cond_t given;
+	pthread_cond_t changed;                /* slots, stopped or ended */
 	struct vencd_frame slots[INPUT_SLOTS]; /* lent and not yet filled, oldest first */
 	unsigned n_slots;
 	struct input_event events[EVENTS];
 	unsigned n_events;
+	bool ended; /* the thread touches nothing any more */
 };
 
 static bool is_stopped(void *userdata)
@@ -71,7 +72,7 @@ static int wait_for_slot(struct input *input, struct vencd_frame *ret)
 
 	pthread_mutex_lock(&input->lock);
 	while (!input->n_slots && !atomic_load(&input->stopped))
-		pthread_cond_wait(&input->given, &input->lock);
+		pthread_cond_wait(&input->changed, &input->lock);
 	if (input->n_slots)
 		*ret = input->slots[0];
 	else
@@ -139,6 +140,10 @@ static void *run(void *userdata)
 	post_end(input, &event, r);
 	if (source)
 		input->ops->close(source);
+	pthread_mutex_lock(&input->lock);
+	input->ended = true;
+	pthread_cond_broadcast(&input->changed);
+	pthread_mutex_unlock(&input->lock);
 	return NULL;
 }
 
@@ -163,7 +168,7 @@ static void input_free(struct input *input)
 		close(input->stop_fd);
 	track_queue_free(input->setup.queue);
 	source_info_clear(&input->info);
-	pthread_cond_destroy(&input->given);
+	pthread_cond_destroy(&input->changed);
 	pthread_mutex_destroy(&input->lock);
 	free(input->name);
 	free(input);
@@ -190,12 +195,16 @@ static int input_init(struct input *input, const struct input_setup *setup)
 int input_start(struct input **ret, const struct input_setup *setup, int wake_fd)
 {
 	struct input *input = calloc(1, sizeof(*input));
+	pthread_condattr_t monotonic;
 	int r;
 
 	if (!input)
 		return -ENOMEM;
 	pthread_mutex_init(&input->lock, NULL);
-	pthread_cond_init(&input->given, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&input->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	input->wake_fd = wake_fd;
 	r = input_init(input, setup);
 	if (r == 0)
@@ -233,7 +242,7 @@ void input_give(struct input *input, const struct vencd_frame *frame)
 {
 	pthread_mutex_lock(&input->lock);
 	input->slots[input->n_slots++] = *frame;
-	pthread_cond_signal(&input->given);
+	pthread_cond_broadcast(&input->changed);
 	pthread_mutex_unlock(&input->lock);
 }
 
@@ -243,19 +252,33 @@ void input_halt(struct input *input)
 	(void)eventfd_write(input->stop_fd, 1);
 	track_queue_stop(input->setup.queue);
 	pthread_mutex_lock(&input->lock);
-	pthread_cond_signal(&input->given);
+	pthread_cond_broadcast(&input->changed);
 	pthread_mutex_unlock(&input->lock);
+}
+
+/* Time on a clock that nobody sets. */
+static bool await_end(struct input *input)
+{
+	struct timespec until;
+	int r = 0;
+	bool ended;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += INPUT_STOP_MS / 1000;
+	pthread_mutex_lock(&input->lock);
+	while (!input->ended && r == 0)
+		r = pthread_cond_timedwait(&input->changed, &input->lock, &until);
+	ended = input->ended;
+	pthread_mutex_unlock(&input->lock);
+	return ended;
 }
 
 int input_stop(struct input *input)
 {
-	struct timespec until;
-
 	input_halt(input);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += INPUT_STOP_MS / 1000;
-	if (pthread_clockjoin_np(input->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!await_end(input))
 		return -ETIMEDOUT;
+	pthread_join(input->thread, NULL);
 	input_free(input);
 	return 0;
 }

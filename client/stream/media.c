@@ -4,12 +4,12 @@
 /*
  * Any file that libavformat opens: demux, decode, hand on frames and the packets of copied tracks.
  *
- * Damage is carried, not hidden. What can be decoded is encoded, and what libav* reports on the way
- * (a corrupt packet, an error of the decoder, an end before the length that the file promises) makes
- * the end of the input an error, with the first damage as its text. A file that was cut cleanly
- * between two frames and promises no length cannot be told from a short one. Packets that no
- * decoder can use before the first picture are named, and no damage: recordings start in the middle
- * of a group.
+ * Damage is carried, not hidden. What can be decoded is encoded, and what libav* reports on the
+ * way (a corrupt packet, an error of the decoder, an end before the length that the file
+ * promises) makes the end of the input an error, with the first damage as its text. A file that
+ * was cut cleanly between two frames and promises no length cannot be told from a short one.
+ * Packets that no decoder can use before the first picture are named, and no damage: recordings
+ * start in the middle of a group.
  *
  * Timestamps are the file's own, in its stream's time base, moved so that the file starts at 0 as
  * ffmpeg does it, if it started later. A frame without one gets the nominal distance. A frame that

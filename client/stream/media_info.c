@@ -4,8 +4,8 @@
 /*
  * What a demuxed input says about itself, translated into a request and into what a container
  * keeps: colour, HDR10, aspect, rotation, names, and the tracks that are copied. What the first
- * picture says wins over the file's header, as decoders are shown the bitstream. Nothing is left out
- * silently: a stream that is not copied is named.
+ * picture says wins over the file's header, as decoders are shown the bitstream. Nothing is left
+ * out silently: a stream that is not copied is named.
  */
 
 #include "client/stream/media_info.h"

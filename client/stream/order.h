@@ -20,8 +20,8 @@ struct order {
 };
 
 /*
- * Waits up to timeout_ms for the order. -ECONNRESET: nobody wants it any more. -EINVAL: it cannot be
- * done, and text, of ORDER_TEXT_MAX bytes, says why.
+ * Waits up to timeout_ms for the order. -ECONNRESET: nobody wants it any more. -EINVAL: it
+ * cannot be done, and text, of ORDER_TEXT_MAX bytes, says why.
  */
 int order_receive(int socket, int timeout_ms, struct order *ret, char *text);
 void order_clear(struct order *order);

@@ -27,8 +27,8 @@ int output_new(struct output **ret, const struct output_setup *setup);
 void output_free(struct output *output);
 
 /*
- * Negative errno where it could not be stored; output_error() then says why, and nothing more should
- * be written. `duration` is in ticks, 0: unknown.
+ * Negative errno where it could not be stored; output_error() then says why, and nothing more
+ * should be written. `duration` is in ticks, 0: unknown.
  */
 int output_video(struct output *output, const struct vencd_packet *packet, int64_t duration);
 

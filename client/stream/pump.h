@@ -34,8 +34,8 @@ struct stream_order {
 };
 
 /*
- * Runs it to its end, whatever that is: *ret is always filled and settled. The caller must not close
- * the connection or the descriptors when ret->stuck.
+ * Runs it to its end, whatever that is: *ret is always filled and settled. The caller must not
+ * close the connection or the descriptors when ret->stuck.
  */
 void stream_run(struct vencd *daemon, const struct stream_order *order, struct stream_result *ret);
 

@@ -4,12 +4,13 @@
 /*
  * Writing the output, so that a full disk still leaves a file that can be read.
  *
- * A container is readable only with its trailer (MP4's index stands there), and the trailer needs
- * room just when there is none. So on a regular file the blocks for the trailer are allocated ahead
- * of the data (fallocate beyond the end of the file, in steps). When that fails for want of room the
- * error is kept, though the write itself still fits: the pump sees it, ends the encode, and the
- * trailer goes into what was set aside. Where a filesystem cannot allocate, or the output is a pipe,
- * there is no such room, and the first failing write is the end of the file.
+ * A container is readable only with its trailer (MP4's index stands there), and the trailer
+ * needs room just when there is none. So on a regular file the blocks for the trailer are
+ * allocated ahead of the data (fallocate beyond the end of the file, in steps). When that fails
+ * for want of room the error is kept, though the write itself still fits: the pump sees it, ends
+ * the encode, and the trailer goes into what was set aside. Where a filesystem cannot allocate,
+ * or the output is a pipe, there is no such room, and the first failing write is the end of the
+ * file.
  *
  * After a write that failed nothing is written at all any more, not even at the file's start: a
  * muxer that mends its head without having written its tail makes a worse file of it.

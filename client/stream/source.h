@@ -74,14 +74,15 @@ struct source;
 
 struct source_ops {
 	/*
-	 * Reads until the first frame is known, and fills info. On failure *ret is not set and text,
-	 * of SOURCE_TEXT_MAX bytes, says why.
+	 * Reads until the first frame is known, and fills info. On failure *ret is not set and
+	 * text, of SOURCE_TEXT_MAX bytes, says why.
 	 */
 	int (*open)(struct source **ret, const struct source_setup *setup, struct source_info *info,
 		char *text);
 	/*
-	 * Writes the next frame into frame's planes: SOURCE_FRAME, SOURCE_END or an error with text.
-	 * An input that was damaged on the way gives what it has, and an error in place of SOURCE_END.
+	 * Writes the next frame into frame's planes: SOURCE_FRAME, SOURCE_END or an error with
+	 * text. An input that was damaged on the way gives what it has, and an error in place of
+	 * SOURCE_END.
 	 */
 	int (*fill)(struct source *source, struct source_frame *frame, char *text);
 	void (*close)(struct source *source);

@@ -5,9 +5,9 @@
  * A file that is either whole or not there under its name.
  *
  * The output is written to NAME.partial in the same folder. Only a whole one is synchronised and
- * renamed onto NAME, so that neither a crash nor a full disk nor a bad input replaces a good file,
- * and a script that looks for NAME never finds half of it. A lock keeps two encodes from writing one
- * partial file. What is no regular file (a FIFO, /dev/null) is written in place.
+ * renamed onto NAME, so that neither a crash nor a full disk nor a bad input replaces a good
+ * file, and a script that looks for NAME never finds half of it. A lock keeps two encodes from
+ * writing one partial file. What is no regular file (a FIFO, /dev/null) is written in place.
  */
 
 #include "client/stream/target.h"

@@ -80,8 +80,8 @@ static int parse_ratio(char tag, const char *value, struct vencd_rational *ret, 
 	if (sscanf(value, "%9d:%9d%n", &num, &den, &length) != 2 || value[length] || num < 0 ||
 		den < 0 || !num != !den) {
 		snprintf(text, SOURCE_TEXT_MAX,
-			"y4m header says %c%.20s: expected two positive numbers with a colon between",
-			tag, value);
+			"y4m header says %c%.20s: expected two positive numbers and a colon", tag,
+			value);
 		return -EINVAL;
 	}
 	*ret = (struct vencd_rational){num, den};
@@ -247,8 +247,8 @@ static int read_frame_header(struct source *source, char *text)
 		return r;
 	if (r < 0 || strncmp(line, "FRAME", 5) != 0 || (line[5] && line[5] != ' ')) {
 		snprintf(text, SOURCE_TEXT_MAX,
-			"frame %llu does not begin with FRAME: the header's size is wrong or the input is "
-			"damaged",
+			"frame %llu does not begin with FRAME: "
+			"the header's size is wrong or the input is damaged",
 			(unsigned long long)source->frames);
 		return -EBADMSG;
 	}

@@ -4,10 +4,10 @@
 /*
  * vencctl encode: a file through the daemon into a file.
  *
- * The work is client/stream's; this is its command line, its signals and its last word. ^C once ends
- * the input and finishes the file with what was read; twice cancels. The exit code is that of the
- * worse of the session's outcome and the delivery's, and only an output that holds every frame gets
- * its name.
+ * The work is client/stream's; this is its command line, its signals and its last word. ^C once
+ * ends the input and finishes the file with what was read; twice cancels. The exit code is that
+ * of the worse of the session's outcome and the delivery's, and only an output that holds every
+ * frame gets its name.
  */
 
 #include <errno.h>
@@ -255,7 +255,7 @@ static int run(struct encode *encode)
 	say_result(encode, &result);
 	r = exit_code(encode, &result);
 	if (result.stuck) {
-		/* A thread sits in a read that cannot be called back; nothing may be freed under it. */
+		/* A thread sits in a read for good; nothing may be freed under it. */
 		fflush(NULL);
 		_exit(r);
 	}

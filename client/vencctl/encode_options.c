@@ -21,9 +21,9 @@
 #define BITRATE_MAX 4000000000u
 
 const char command_encode_help[] =
-	"IN is any file that FFmpeg opens, or - for y4m on stdin. OUT's extension says the container\n"
-	"(mkv, mp4, webm, ts, ivf, obu, h264, hevc); it is written as OUT.partial and renamed when\n"
-	"whole. Audio and subtitles are copied where the container takes them.\n\n"
+	"IN is any file that FFmpeg opens, or - for y4m on stdin. OUT's extension says the\n"
+	"container (mkv, mp4, webm, ts, ivf, obu, h264, hevc); it is written as OUT.partial and\n"
+	"renamed when whole. Audio and subtitles are copied where the container takes them.\n\n"
 	"  -o OUT               the output; - for stdout, which needs --container\n"
 	"  --codec LIST         av1, hevc, h264 in order of preference (what OUT can hold)\n"
 	"  --backend NAME       any, hardware, software, null (any)\n"
@@ -39,7 +39,7 @@ const char command_encode_help[] =
 	"  --container NAME     instead of OUT's extension; null: packets without a container\n"
 	"  --input-format y4m   IN is y4m, whatever its name is\n"
 	"  --report FILE        write the result there as JSON\n"
-	"  --null-script TEXT   what the null encoder is to do, with --backend null (and OUT .null)\n";
+	"  --null-script TEXT   what the null encoder is to do, with --backend null\n";
 
 /* Reads one value into options. False: it is not accepted. */
 typedef bool (*read_value)(struct encode_options *options, const char *value);
@@ -338,8 +338,8 @@ static int settle_backend(const struct encode_options *options)
 		return tool_usage("encode", "--null-script needs --backend null");
 	if (null_backend && options->container->muxer)
 		return tool_usage("encode",
-			"the null encoder's packets are no bitstream: only the container null takes "
-			"them (OUT.null or --container null)");
+			"the null encoder's packets are no bitstream: only the container null "
+			"takes them (OUT.null or --container null)");
 	return 0;
 }
 

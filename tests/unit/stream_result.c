@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
-/* The outcome of an encode is never better than either of its halves; containers and their codecs. */
+/* The outcome of an encode is never better than either of its halves; containers, their codecs. */
 
 #include "client/stream/result.h"
 
