@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * What the supervisor says. An answer whose connection is gone, or that is not of the kind which the
- * connection waits for, is dropped, and its fds closed: closing the lease among them is what ends a
- * session that nobody took.
+ * What the supervisor says. An answer whose connection is gone, or that is not of the kind which
+ * the connection waits for, is dropped, and its fds closed: closing the lease among them is what
+ * ends a session that nobody took.
  */
 
 #include <errno.h>

@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The device table, as the supervisor pushed it last, and the connections that follow it. A follower
- * gets whole tables, and only while it reads: one that lags behind is looked at again now and then,
- * and gets the newest table once it has caught up.
+ * The device table, as the supervisor pushed it last, and the connections that follow it. A
+ * follower gets whole tables, and only while it reads: one that lags behind is looked at again now
+ * and then, and gets the newest table once it has caught up.
  */
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * One-shot requests. Each has an adapter, a process that opens an ordinary session over a connection
- * to us, reads the client's input and writes its output.
+ * One-shot requests. Each has an adapter, a process that opens an ordinary session over a
+ * connection to us, reads the client's input and writes its output.
  *
  *	                STREAM            result or end of file         report, end
  *	   ASKED ───────────────▶ RUNNING ────────────────────▶ SETTLING ─────────▶ answered

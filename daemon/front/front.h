@@ -100,8 +100,8 @@ struct front {
 int uplink_init(struct front *front);
 void uplink_clear(struct front *front);
 /*
- * Sends a message that asks for something. -ENOBUFS when too many are queued already. message is one
- * of wire.h's structs.
+ * Sends a message that asks for something. -ENOBUFS when too many are queued already. message is
+ * one of wire.h's structs.
  */
 int uplink_request(struct front *front, void *message);
 /* Sends what the supervisor must learn; ends the process when even that cannot be queued. */

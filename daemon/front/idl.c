@@ -107,7 +107,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	FIELD(probeNeedsFrames, INT, NULLABLE), COMMENT("Attempts running now"),
 	FIELD(sessions, INT, 0),
 	COMMENT("Since the daemon started: calls given up, calls that came back after that, "
-		"processes of given-up calls that the kernel has reclaimed, processes that crashed"),
+		"their processes that the kernel has reclaimed, processes that crashed"),
 	FIELD(abandoned, INT, 0), FIELD(late, INT, 0), FIELD(reclaimed, INT, 0),
 	FIELD(crashed, INT, 0),
 	COMMENT("Now: processes with a given-up call, killed ones that do not die, leaked threads"),

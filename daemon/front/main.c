@@ -3,8 +3,8 @@
 
 /*
  * vencd-front: talks to the clients of one uid. It is started by the supervisor with one fd, and
- * gets everything else over that one. What a client sends is parsed here and nowhere else; a hostile
- * client costs its own uid this process, which the supervisor watches, kills and replaces.
+ * gets everything else over that one. What a client sends is parsed here and nowhere else; a
+ * hostile client costs its own uid this process, which the supervisor watches, kills and replaces.
  */
 
 #include <errno.h>

@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The methods of io.vencd.Encoder. Each checks its parameters, asks the supervisor, and returns; the
- * answer comes by answers.c. A method that has answered already returns what the answering function
- * gave, which sd-varlink knows how to take.
+ * The methods of io.vencd.Encoder. Each checks its parameters, asks the supervisor, and returns;
+ * the answer comes by answers.c. A method that has answered already returns what the answering
+ * function gave, which sd-varlink knows how to take.
  *
  * A call that wants no answer ("oneway") is not carried out: nobody could learn what became of it.
  */

@@ -5,8 +5,9 @@
  * The numbers and words of a request, checked by two tables, and refused with what would be
  * accepted. What only makes sense for some encoders is left to the supervisor.
  *
- * Numbers are dispatched as int64_t whatever they end up in, so that each is compared with its range
- * before it is cut to its size. A field that is absent or null keeps the parameter's default.
+ * Numbers are dispatched as int64_t whatever they end up in, so that each is compared with its
+ * range before it is cut to its size. A field that is absent or null keeps the parameter's
+ * default.
  */
 
 #include "daemon/front/parameters.h"

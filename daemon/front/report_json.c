@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The report as JSON, as docs/report.schema.json says. Digests are hexadecimal text, since not every
- * language has whole numbers of 64 bit; counts are numbers.
+ * The report as JSON, as docs/report.schema.json says. Digests are hexadecimal text, since not
+ * every language has whole numbers of 64 bit; counts are numbers.
  */
 
 #include "daemon/front/json.h"

@@ -4,9 +4,9 @@
 #define TEST_FRONT_FAKE_H
 
 /*
- * The real vencd-front between a supervisor and clients that the test plays, step by step and in one
- * thread. Every wait has a deadline; what does not come, and what comes but was not expected, fails
- * the test.
+ * The real vencd-front between a supervisor and clients that the test plays, step by step and in
+ * one thread. Every wait has a deadline; what does not come, and what comes but was not expected,
+ * fails the test.
  *
  * Clients speak varlink by hand, as a program without libsystemd would.
  */
