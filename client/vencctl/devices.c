@@ -24,15 +24,15 @@ static const struct {
 };
 
 static const struct {
-	const char *field, *text;
+	const char *field, *one, *many;
 } counters[] = {
-	{"abandoned", "calls given up"},
-	{"late", "of them came back late"},
-	{"reclaimed", "processes reclaimed"},
-	{"crashed", "processes crashed"},
-	{"tainted", "processes tainted now"},
-	{"tombstones", "killed processes that do not die"},
-	{"leakedThreads", "threads leaked now"},
+	{"abandoned", "call given up", "calls given up"},
+	{"late", "of them came back late", "of them came back late"},
+	{"reclaimed", "process reclaimed", "processes reclaimed"},
+	{"crashed", "process crashed", "processes crashed"},
+	{"tainted", "process tainted now", "processes tainted now"},
+	{"tombstones", "killed process that does not die", "killed processes that do not die"},
+	{"leakedThreads", "thread leaked now", "threads leaked now"},
 };
 
 /* The words of a list, joined; "-" where there are none. */
@@ -86,7 +86,8 @@ static int add_counters(struct table *table, sd_json_variant *device)
 
 		if (n > 0 && used < sizeof(line))
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s",
-				used ? ", " : "", (unsigned long long)n, counters[i].text);
+				used ? ", " : "", (unsigned long long)n,
+				n == 1 ? counters[i].one : counters[i].many);
 	}
 	return used ? table_note(table, line) : 0;
 }

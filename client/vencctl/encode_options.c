@@ -27,14 +27,14 @@ const char command_encode_help[] =
 	"  -o OUT               the output; - for stdout, which needs --container\n"
 	"  --codec LIST         av1, hevc, h264 in order of preference (what OUT can hold)\n"
 	"  --backend NAME       any, hardware, software, null (any)\n"
-	"  --on-failure WHAT    failover, fail (failover)\n"
+	"  --on-failure WHAT    failover, fail (failover); so far either way a failure ends it\n"
 	"  --quality N          constant quality: 0-63 for AV1, 0-51 for HEVC and H.264\n"
 	"  --bitrate N          bits a second on average; k, M and G may follow\n"
 	"  --max-bitrate N      bits a second at most, with --bitrate\n"
 	"  --cbr                keep --bitrate at every moment\n"
 	"  --speed N            0 (slowest, best) to 13 (8)\n"
 	"  --gop N              frames from keyframe to keyframe at most\n"
-	"  --b-frames on|off    the codec's and latency's default\n"
+	"  --b-frames on|off    allow B frames (where codec, latency and rate control have them)\n"
 	"  --latency WHAT       file, live (file)\n"
 	"  --container NAME     instead of OUT's extension; null: packets without a container\n"
 	"  --input-format y4m   IN is y4m, whatever its name is\n"
@@ -312,6 +312,23 @@ static int settle_rate(struct vencd_params *params)
 	return 0;
 }
 
+static int no_container(const char *output)
+{
+	const char *slash = strrchr(output, '/');
+	const char *dot = strrchr(slash ? slash : output, '.');
+	char list[400];
+
+	container_list(list, sizeof(list));
+	if (dot && dot[1])
+		return tool_usage("encode",
+			"there is no container %s: take one of these, or --container:\n  %s",
+			dot + 1, list);
+	return tool_usage("encode",
+		"%s has no extension that says which container it is to be: give it one of these, "
+		"or use --container:\n  %s",
+		output, list);
+}
+
 static int settle_container(struct encode_options *options)
 {
 	char list[400];
@@ -320,10 +337,7 @@ static int settle_container(struct encode_options *options)
 	if (!options->container)
 		options->container = container_of_path(options->output);
 	if (!options->container)
-		return tool_usage("encode",
-			"%s does not say which container it is to be: give it an extension or use "
-			"--container:\n  %s",
-			options->output, list);
+		return no_container(options->output);
 	if (container_narrow(options->container, &options->params) < 0)
 		return tool_usage("encode", "%s takes none of the codecs of --codec:\n  %s",
 			options->container->name, list);

@@ -116,9 +116,9 @@ static void print_leaked(FILE *out, sd_json_variant *attempt)
 
 	if (threads == 0 && fds == 0 && bytes == 0)
 		return;
-	fprintf(out, "  %-10s leaked %llu threads, %llu fds, about %s\n", "",
-		(unsigned long long)threads, (unsigned long long)fds,
-		bytes_text(memory, sizeof(memory), bytes));
+	fprintf(out, "  %-10s leaked %llu thread%s, %llu fd%s, about %s\n", "",
+		(unsigned long long)threads, threads == 1 ? "" : "s", (unsigned long long)fds,
+		fds == 1 ? "" : "s", bytes_text(memory, sizeof(memory), bytes));
 }
 
 static void print_words(FILE *out, const char *head, const char *text)

@@ -35,7 +35,7 @@ static const char wedged_text[] =
 	"             frames 0 to 79, 1.2 MB, 2 packets discarded\n"
 	"             abandoned in send of frame 80 after 2.0 s (budget 2.0 s)\n"
 	"             it said: no words\n"
-	"             leaked 1 threads, 3 fds, about 18.0 MB\n";
+	"             leaked 1 thread, 3 fds, about 18.0 MB\n";
 
 static void expect_report(const char *json, const char *expected)
 {
