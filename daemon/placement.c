@@ -44,11 +44,28 @@ static const char *state_reason(const struct encoder_entry *entry)
 	return entry->row.detail[0] ? entry->row.detail : "not usable";
 }
 
+/* A device that holds too much that cannot be got back takes no more work until it has it back. */
+static bool is_exhausted(
+	const struct registry *registry, const struct encoder_entry *entry, char why[128])
+{
+	uint32_t tombstones = 0, threads = 0;
+
+	for (unsigned i = 0; i < registry->entries; i++)
+		if (strcmp(registry->entry[i].row.device, entry->row.device) == 0) {
+			tombstones += registry->entry[i].row.tombstones;
+			threads += registry->entry[i].row.leaked_threads;
+		}
+	snprintf(why, 128, "%s has %u processes that do not die and %u leaked threads",
+		entry->row.device, tombstones, threads);
+	return tombstones >= registry->tombstones_max || threads >= registry->leaked_threads_max;
+}
+
 /* Returns 0 when the entry is the one, -EAGAIN to wait for it, -ENOENT to go on, -EINVAL to stop. */
 static int try_entry(struct search *search, const struct encoder_entry *entry,
 	const struct vencd_params *request, struct encoder_params *params)
 {
 	struct vencd_refusal refusal = {0};
+	char why[128];
 	int r = encoder_narrow(entry->limits, request, params, &refusal);
 
 	if (r < 0) {
@@ -57,6 +74,10 @@ static int try_entry(struct search *search, const struct encoder_entry *entry,
 			search->placement->refusal = refusal;
 		search->unsupported = true;
 		return r == -EINVAL ? r : -ENOENT;
+	}
+	if (is_exhausted(entry->registry, entry, why)) {
+		reject(search, entry, why);
+		return -ENOENT;
 	}
 	if (entry->row.state == DEVICE_PROVEN)
 		return 0;

@@ -217,6 +217,8 @@ int registry_start(struct registry *registry, struct supervisor *supervisor)
 	int r;
 
 	registry->supervisor = supervisor;
+	registry->tombstones_max = supervisor->config.tombstones_max;
+	registry->leaked_threads_max = supervisor->config.leaked_threads_max;
 	r = sd_event_add_time_relative(
 		supervisor->event, &registry->push, CLOCK_MONOTONIC, 0, 0, on_push, registry);
 	if (r < 0)

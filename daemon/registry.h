@@ -32,6 +32,7 @@ struct registry {
 	struct supervisor *supervisor;
 	struct encoder_entry entry[REGISTRY_MAX];
 	unsigned entries;
+	uint32_t tombstones_max, leaked_threads_max; /* per device; at these it takes no work */
 	sd_event_source *push; /* changes are told to fronts in one go */
 };
 

@@ -38,6 +38,7 @@ static void worker_message(struct child *child, const union wire_message *messag
 	switch (message->h.type) {
 	case WIRE_READY:
 		worker->ready = true;
+		worker_keep_warm(worker->supervisor);
 		break;
 	case WIRE_PONG:
 		worker->answered = message->h.seq;

@@ -74,6 +74,7 @@ static const struct {
 	[SCRIPT_MODE_SLOW] = {"slow", ARGUMENT_MS, CALLS_ALL, 1},
 	[SCRIPT_MODE_SPIN] = {"spin", ARGUMENT_MS, CALLS_ALL, 1},
 	[SCRIPT_MODE_EXIT] = {"exit", ARGUMENT_CODE, CALLS_ALL, 0},
+	[SCRIPT_MODE_PRINT] = {"print", ARGUMENT_NONE, CALLS_ALL, 1},
 };
 
 static int refuse(const struct reader *r, const char *format, ...)

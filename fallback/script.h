@@ -34,6 +34,7 @@ enum script_mode {
 	SCRIPT_MODE_SLOW,     /* arg: milliseconds asleep */
 	SCRIPT_MODE_SPIN,     /* arg: milliseconds of CPU time burnt */
 	SCRIPT_MODE_EXIT,     /* arg: exit code of the process */
+	SCRIPT_MODE_PRINT,    /* a line to stderr, as drivers do */
 	SCRIPT_MODE_MAX,
 };
 

@@ -54,12 +54,12 @@ def check_report(report):
 class Daemon:
     """A vencd of its own, on a socket in a temporary directory."""
 
-    def __init__(self, settings=None, arguments=(), environment=None):
+    def __init__(self, settings=None, arguments=(), environment=None, log=None):
         self.directory = tempfile.TemporaryDirectory(prefix="vencd-test-")
         path = pathlib.Path(self.directory.name)
         self.socket = path / "socket"
         self.config = path / "vencd.conf"
-        self.log = open(path / "log", "w+", encoding="utf-8")
+        self.log = open(log or path / "log", "w+", encoding="utf-8")
         settings = {**QUICK, "Socket": str(self.socket), **(settings or {})}
         self.config.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -59,6 +59,7 @@ static void check_faults(void)
 		SCRIPT_GARBAGE_TWICE);
 	check_fault("send:*:slow:20", SCRIPT_CALL_SEND, SCRIPT_EVERY, SCRIPT_MODE_SLOW, 20);
 	check_fault("close:1:spin:300", SCRIPT_CALL_CLOSE, 1, SCRIPT_MODE_SPIN, 300);
+	check_fault("send:*:print", SCRIPT_CALL_SEND, SCRIPT_EVERY, SCRIPT_MODE_PRINT, 0);
 	check_fault(" close : 1 : exit : 255 ", SCRIPT_CALL_CLOSE, 1, SCRIPT_MODE_EXIT, 255);
 }
 
