@@ -31,6 +31,8 @@ static struct {
 	const char *name;
 	uint64_t said[CONSOLE_ONCE_MAX]; /* hashes */
 	size_t n_said;
+	uint64_t decoder_errors;
+	char decoder_error[LINE_MAX_BYTES];
 	bool line_shown;
 	double line_at;
 } console = {.lock = PTHREAD_MUTEX_INITIALIZER, .name = "vencd"};
@@ -98,6 +100,34 @@ static void clean(char *text)
 	}
 }
 
+static void count_decoder_error(const char *text)
+{
+	pthread_mutex_lock(&console.lock);
+	console.decoder_errors++;
+	snprintf(console.decoder_error, sizeof(console.decoder_error), "%s", text);
+	pthread_mutex_unlock(&console.lock);
+}
+
+uint64_t console_decoder_errors(char *text, size_t size)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&console.lock);
+	n = console.decoder_errors;
+	snprintf(text, size, "%s", console.decoder_error);
+	pthread_mutex_unlock(&console.lock);
+	return n;
+}
+
+static bool is_decoder(void *context, const AVClass *class)
+{
+	AVClassCategory category = class ? class->category : AV_CLASS_CATEGORY_NA;
+
+	if (class && class->get_category)
+		category = class->get_category(context);
+	return category == AV_CLASS_CATEGORY_DECODER;
+}
+
 static void libav_log(void *context, int level, const char *format, va_list arguments)
 {
 	const AVClass *class = context ? *(const AVClass **)context : NULL;
@@ -112,8 +142,11 @@ static void libav_log(void *context, int level, const char *format, va_list argu
 		n = 0;
 	vsnprintf(text + n, sizeof(text) - (size_t)n, format, arguments);
 	clean(text);
-	if (*text)
-		print_once(text);
+	if (!*text)
+		return;
+	if (level <= AV_LOG_ERROR && is_decoder(context, class))
+		count_decoder_error(text);
+	print_once(text);
 }
 
 void console_start(const char *name)

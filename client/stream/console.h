@@ -7,6 +7,8 @@
  * What is said on stderr: messages of ours, of libav*, and one progress line. Thread-safe.
  */
 
+#include <stddef.h>
+
 #include "client/stream/progress.h"
 
 /* Takes libav*'s messages, and prefixes every line with name. Once, before any thread. */
@@ -18,6 +20,12 @@ void console_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, but never twice the same text; at most CONSOLE_ONCE_MAX different ones in all. */
 #define CONSOLE_ONCE_MAX 64
 void console_say_once(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Errors that decoders of libavcodec have logged so far, and in text what the latest of them was. A
+ * decoder with threads conceals damage without telling its caller, and logs it all the same.
+ */
+uint64_t console_decoder_errors(char *text, size_t size);
 
 /* Draws the progress line, if stderr is a terminal; more calls than a few a second do nothing. */
 void console_progress(const struct stream_progress *progress);

@@ -8,8 +8,8 @@
  * way (a corrupt packet, an error of the decoder, an end before the length that the file
  * promises) makes the end of the input an error, with the first damage as its text. A file that
  * was cut cleanly between two frames and promises no length cannot be told from a short one.
- * Packets that no decoder can use before the first picture are named, and no damage: recordings
- * start in the middle of a group.
+ * Packets before the first keyframe are left out and named, and no damage: recordings start in the
+ * middle of a group.
  *
  * Timestamps are the file's own, in its stream's time base, moved so that the file starts at 0 as
  * ffmpeg does it, if it started later. A frame without one gets the nominal distance. A frame that
@@ -35,6 +35,12 @@
 #define SHORT_S 1.0     /* an input shorter than promised by more than this, */
 #define SHORT_PART 0.01 /* and by more than this part, was cut */
 #define ERRORS_IN_A_ROW_MAX 1000
+#define SKIPPED_MAX 300 /* packets without a keyframe, after which it is tried without */
+
+enum decoding {
+	DECODING_NOT_YET, /* no keyframe came */
+	DECODING,
+};
 
 struct source {
 	struct descriptor input;
@@ -51,10 +57,12 @@ struct source {
 	bool picture_ready; /* the first one, which open decoded */
 	int width, height;  /* of the first one */
 	uint64_t frames;    /* handed on */
-	uint64_t unusable;  /* packets before the first picture */
-	uint64_t errors;    /* of the decoder in a row */
-	int64_t start_us;   /* what all times are moved back by */
-	int64_t end_us;     /* of the last packet */
+	enum decoding decoding;
+	uint64_t skipped;        /* packets before the first keyframe */
+	uint64_t earlier_errors; /* logged by decoders before this one */
+	uint64_t errors;         /* of the decoder in a row */
+	int64_t start_us;        /* what all times are moved back by */
+	int64_t end_us;          /* of the last packet */
 	int64_t last_pts;
 	int64_t nominal; /* duration, ticks; at least 1 */
 	int64_t step;    /* smallest distance the container tells apart, ticks */
@@ -86,15 +94,6 @@ static void damaged(struct source *source, const char *what, int r)
 	snprintf(source->damage, sizeof(source->damage),
 		"the input is damaged near frame %llu: %s%s%s", (unsigned long long)source->frames,
 		what, r ? ": " : "", r ? av_err2str(r) : "");
-}
-
-/* An error of the decoder; before the first picture it is no damage yet. */
-static void decoder_said(struct source *source, int r)
-{
-	if (source->width)
-		damaged(source, "the decoder says", r);
-	else
-		source->unusable++;
 }
 
 /* --- packets --- */
@@ -135,14 +134,33 @@ static int pass_track(struct source *source, int track, const AVStream *stream)
 	return track_queue_put(source->queue, packet);
 }
 
+/* Recordings start in the middle of a group, whose rest no decoder can use. */
+static bool is_before_keyframe(struct source *source)
+{
+	char text[SOURCE_TEXT_MAX];
+
+	if (source->decoding == DECODING)
+		return false;
+	if (!(source->packet->flags & AV_PKT_FLAG_KEY) && source->skipped < SKIPPED_MAX) {
+		source->skipped++;
+		return true;
+	}
+	source->decoding = DECODING;
+	source->earlier_errors = console_decoder_errors(text, sizeof(text));
+	return false;
+}
+
 static int decode_packet(struct source *source)
 {
-	int r = avcodec_send_packet(source->decoder, source->packet);
+	int r;
 
+	if (is_before_keyframe(source))
+		return 0;
+	r = avcodec_send_packet(source->decoder, source->packet);
 	if (r == AVERROR(ENOMEM))
 		return r;
 	if (r < 0 && r != AVERROR_EOF)
-		decoder_said(source, r);
+		damaged(source, "the decoder says", r);
 	return 0;
 }
 
@@ -249,7 +267,7 @@ static int next_picture(struct source *source)
 		if (r == AVERROR_EOF)
 			return 0;
 		if (r != AVERROR(EAGAIN)) {
-			decoder_said(source, r);
+			damaged(source, "the decoder says", r);
 			if (++source->errors > ERRORS_IN_A_ROW_MAX)
 				return r;
 			continue;
@@ -394,9 +412,9 @@ static int decode_first(struct source *source, char *text)
 	}
 	if (r < 0)
 		return r;
-	if (source->unusable)
-		console_say("%llu packets before the first picture could not be decoded",
-			(unsigned long long)source->unusable);
+	if (source->skipped)
+		console_say("%llu packets before the first keyframe are left out",
+			(unsigned long long)source->skipped);
 	source->picture_ready = true;
 	source->width = source->picture->width;
 	source->height = source->picture->height;
@@ -462,9 +480,22 @@ static int media_open(
 	return 0;
 }
 
-/* The input is at its end; say whether it was a good one. */
-static int end(const struct source *source, char *text)
+/* What a decoder with threads logged, and did not tell. */
+static void check_log(struct source *source)
 {
+	char text[SOURCE_TEXT_MAX / 2];
+	uint64_t errors = console_decoder_errors(text, sizeof(text)) - source->earlier_errors;
+
+	if (errors && !*source->damage)
+		snprintf(source->damage, sizeof(source->damage),
+			"the input is damaged: its decoder logged %llu errors, at last \"%s\"",
+			(unsigned long long)errors, text);
+}
+
+/* The input is at its end; say whether it was a good one. */
+static int end(struct source *source, char *text)
+{
+	check_log(source);
 	if (!*source->damage)
 		return SOURCE_END;
 	snprintf(text, SOURCE_TEXT_MAX, "%s", source->damage);

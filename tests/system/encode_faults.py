@@ -15,7 +15,7 @@ import termios
 import unittest
 
 from harness import BUILD, LIMIT, Daemon, main, run_tool, until
-from media import MediaTest, count_decoded, ffmpeg, similarity
+from media import MediaTest, count_decoded, ffmpeg, probe, similarity
 
 
 class Inputs(MediaTest):
@@ -76,6 +76,18 @@ class Inputs(MediaTest):
         result = self.fails(self.file("corrupted.mp4", bytes(content)), "damaged", "truncated")
         self.assertGreater(result["delivery"]["frames"], 24)
         self.assertEqual(result["report"]["framesLost"], 0)
+
+    def test_a_recording_starts_in_the_middle(self):
+        """What no decoder can use is named, and no damage."""
+        whole = self.draw("whole.ts", "-c:v", "libx264", "-g", "10", "-bf", "0")
+        content = whole.read_bytes()
+        starts = [packet["pos"] for packet in probe(
+            whole, "-select_streams", "v", "-show_packets")["packets"]]
+        tables = content[:int(starts[0])]
+        output = self.path / "middle.mkv"
+        result = self.encode(self.file("middle.ts", tables + content[int(starts[4]):]), output)
+        self.assertIn("6 packets before the first keyframe are left out", result["said"])
+        self.assertEqual(count_decoded(output), 40)
 
     def test_size_changes(self):
         parts = [self.draw(f"part{n}.ts", "-c:v", "libx264", "-g", "5",
@@ -282,7 +294,7 @@ class Stops(MediaTest):
     def test_an_input_that_never_comes(self):
         read, write = os.pipe()
         process, report = self.start("-", self.path / "nothing.mkv", stdin=read)
-        until(lambda: "listens" in process.stderr.readline(), "it runs")
+        until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) > 1, "its input thread runs")
         process.send_signal(signal.SIGINT)
         result = self.end(process, report, "cancelled")
         self.assertNotIn("report", result)
