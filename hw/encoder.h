@@ -29,14 +29,14 @@
 
 enum encoder_status {
 	ENCODER_OK,
-	ENCODER_AGAIN,       /* send: take packets first; receive: nothing until more is sent */
-	ENCODER_END,         /* receive after flush: there is no more */
-	ENCODER_INVALID,     /* parameters or frame refused */
-	ENCODER_NO_MEMORY,   /* of the host or the device */
-	ENCODER_BUSY,        /* no session left on the device */
-	ENCODER_ABSENT,      /* library, engine or codec is not there */
+	ENCODER_AGAIN,     /* send: take packets first; receive: nothing until more is sent */
+	ENCODER_END,       /* receive after flush: there is no more */
+	ENCODER_INVALID,   /* parameters or frame refused */
+	ENCODER_NO_MEMORY, /* of the host or the device */
+	ENCODER_BUSY,      /* no session left on the device */
+	ENCODER_ABSENT,    /* library, engine or codec is not there */
 	ENCODER_DEVICE_LOST,
-	ENCODER_LIBRARY,     /* any other error of the library below */
+	ENCODER_LIBRARY,      /* any other error of the library below */
 	ENCODER_WRONG_OUTPUT, /* what came out breaks a promise above */
 	ENCODER_STATUS_MAX,
 };
@@ -64,8 +64,8 @@ struct encoder_frame {
 	uint32_t stride[3];
 	uint32_t format; /* enum vencd_pixel_format, one that the encoder's limits list */
 	int64_t pts;
-	uint32_t flags;  /* VENCD_FRAME_* */
-	uint64_t index;  /* handed back by done() */
+	uint32_t flags; /* VENCD_FRAME_* */
+	uint64_t index; /* handed back by done() */
 };
 
 struct encoder_packet {
