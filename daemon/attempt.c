@@ -3,8 +3,8 @@
 
 /*
  * Attempts. An attempt ends once, by attempt_end(): the commit word is closed, and what the log
- * says below that cut goes into the session's report. The slot stays mapped and on its worker's list
- * until the worker's process is dead, so that a late return can be seen.
+ * says below that cut goes into the session's report. The slot stays mapped and on its worker's
+ * list until the worker's process is dead, so that a late return can be seen.
  *
  * The ring is the worker's to write: every number read from it is copied once and bounded by what
  * the client submitted.

@@ -3,8 +3,8 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, our stderr, and the one or two fds that it needs. SIGKILL is the only signal sent. A child
- * that does not die in KillGrace is a tombstone: counted by its owner, never waited for.
+ * stdout, our stderr, and the one or two fds that it needs. SIGKILL is the only signal sent. A
+ * child that does not die in KillGrace is a tombstone: counted by its owner, never waited for.
  *
  * No fd is ever received from a child: wire_receive() is called with no room for any.
  */

@@ -6,8 +6,8 @@
 #include "daemon/supervisor.h"
 
 /*
- * Takes the socket that systemd passed, else binds config.socket, and accepts from it. A socket file
- * that nobody listens on is replaced; one that somebody does gives -EADDRINUSE.
+ * Takes the socket that systemd passed, else binds config.socket, and accepts from it. A socket
+ * file that nobody listens on is replaced; one that somebody does gives -EADDRINUSE.
  */
 int listen_start(struct supervisor *supervisor);
 

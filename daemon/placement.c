@@ -60,7 +60,7 @@ static bool is_exhausted(
 	return tombstones >= registry->tombstones_max || threads >= registry->leaked_threads_max;
 }
 
-/* Returns 0 when the entry is the one, -EAGAIN to wait for it, -ENOENT to go on, -EINVAL to stop. */
+/* Returns 0 for the one, -EAGAIN to wait for it, -ENOENT to go on, -EINVAL to stop. */
 static int try_entry(struct search *search, const struct encoder_entry *entry,
 	const struct vencd_params *request, struct encoder_params *params)
 {

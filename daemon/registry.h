@@ -33,7 +33,7 @@ struct registry {
 	struct encoder_entry entry[REGISTRY_MAX];
 	unsigned entries;
 	uint32_t tombstones_max, leaked_threads_max; /* per device; at these it takes no work */
-	sd_event_source *push; /* changes are told to fronts in one go */
+	sd_event_source *push;                       /* changes are told to fronts in one go */
 };
 
 /* Fills the registry from the catalogue and the configuration and starts all probes. */

@@ -4,7 +4,8 @@
 /*
  * The supervisor's beginning and end. The end has four steps, each with a bound: no new sessions,
  * running ones may finish (StopTimeout); all that still run are cut, and their clients may ask for
- * the reports (COLLECT_US); fronts write out what they have (FAREWELL_US). Tombstones are never waited for.
+ * the reports (COLLECT_US); fronts write out what they have (FAREWELL_US). Tombstones are
+ * never waited for.
  */
 
 #include "daemon/supervisor.h"
@@ -69,7 +70,7 @@ static void say_farewell(struct supervisor *sv)
 
 	sv->state = SUPERVISOR_FAREWELL;
 	LIST_FOREACH(front, &sv->fronts, entry)
-		child_send(front->child, &message, NULL, 0);
+	child_send(front->child, &message, NULL, 0);
 	set_timer(sv, FAREWELL_US, on_over);
 	supervisor_check_done(sv);
 }

@@ -149,10 +149,10 @@ struct supervisor {
 	uint64_t tick_ns; /* length of the tick under way; 0: off */
 };
 
-/* main.c: begins an orderly stop; called again (or by its timer), cuts everything. */
+/* supervisor.c: begins an orderly stop; called again (or by its timer), cuts everything. */
 void supervisor_stop(struct supervisor *supervisor);
 
-/* main.c: ends the event loop once nothing is left to wait for. Called at every end of something. */
+/* Ends the event loop once nothing is left to wait for. Called at every end of something. */
 void supervisor_check_done(struct supervisor *supervisor);
 
 uint64_t supervisor_now_ns(void);  /* CLOCK_MONOTONIC */

@@ -10,9 +10,10 @@
  *	feeder SOCKET [key=value...]
  *
  * Keys: frames, width, height, format, codec, backend, latency, on_failure, script, speed, quality,
- * gop; rhythm=burst (as many as the pool takes) or step (each packet awaited before the next frame);
- * end=finish, hold (input stays open until the session ends), cancel (after the frames),
- * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between frames;
+ * gop; rhythm=burst (as many as the pool takes) or step (each packet awaited before the next
+ * frame); end=finish, hold (input stays open until the session ends), cancel (after the frames),
+ * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between
+ * frames;
  * ready=FD (a byte is written there when the session is open and the frames are submitted);
  * go=FD (is read until end of file before the end= action is taken).
  */
