@@ -41,6 +41,12 @@ def options_of_page(text):
     return found
 
 
+def bounds():
+    """Name, value and file of each row below the headline Bounds."""
+    text = read("docs/architecture.md").split("\n## Bounds\n")[1]
+    return re.findall(r"^\| `([^`]+)` \| ([^|]+?) \| ([^|]+?) \|", text, re.MULTILINE)
+
+
 def code_of(text):
     """The indented blocks of a Markdown text, without comments."""
     blocks = re.findall(r"^    (.*)$", text, re.MULTILINE)
@@ -72,6 +78,24 @@ class Pages(unittest.TestCase):
         stated = set(re.findall(r"^\.It (\d+)$", page, re.MULTILINE))
         said = help_of("vencctl").split("Exit codes:")[1]
         self.assertEqual(stated, set(re.findall(r"\b\d+\b", said)))
+
+
+class Bounds(unittest.TestCase):
+
+    def test_names(self):
+        self.assertGreater(len(bounds()), 80)
+        for name, _, file in bounds():
+            self.assertRegex(read(file), rf"\b{name}\b", file)
+
+    def test_settings(self):
+        """All those that bound something, with their defaults."""
+        text = subprocess.run([BUILD / "vencd", "--config", os.devnull, "--check-config"],
+                              text=True, check=True, stdout=subprocess.PIPE, timeout=60).stdout
+        default = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+        no_bounds = {"Socket", "SocketMode", "LogLevel", "EncoderThreads", "SoftwareEncoders",
+                     "NullEncoder", "NullProbeScript"}
+        stated = {name: value for name, value, _ in bounds() if name in default}
+        self.assertEqual(stated, {k: v for k, v in default.items() if k not in no_bounds})
 
 
 class Readme(unittest.TestCase):
