@@ -164,6 +164,35 @@ static int copy_metadata(AVFormatContext *muxer, const struct source_info *info)
 	return r;
 }
 
+static int add_chapter(AVFormatContext *muxer, const struct chapter *from)
+{
+	AVChapter *to = av_mallocz(sizeof(*to));
+
+	if (!to)
+		return AVERROR(ENOMEM);
+	to->id = from->id;
+	to->start = from->start;
+	to->end = from->end;
+	to->time_base = from->time_base;
+	muxer->chapters[muxer->nb_chapters++] = to;
+	return av_dict_copy(&to->metadata, from->metadata, 0);
+}
+
+/* Freed with the muxer. */
+static int copy_chapters(AVFormatContext *muxer, const struct source_info *info)
+{
+	int r = 0;
+
+	if (!info->n_chapters)
+		return 0;
+	muxer->chapters = av_calloc(info->n_chapters, sizeof(*muxer->chapters));
+	if (!muxer->chapters)
+		return AVERROR(ENOMEM);
+	for (uint32_t i = 0; r >= 0 && i < info->n_chapters; i++)
+		r = add_chapter(muxer, &info->chapters[i]);
+	return r;
+}
+
 /*
  * MP4 that cannot be mended afterwards is written in fragments. Live packets should not wait for a
  * cluster to fill.
@@ -190,6 +219,8 @@ int head_write(AVFormatContext *muxer, const struct output_setup *setup, const A
 		r = add_track(muxer, &setup->info->tracks[i]);
 	if (r >= 0)
 		r = copy_metadata(muxer, setup->info);
+	if (r >= 0)
+		r = copy_chapters(muxer, setup->info);
 	if (r < 0)
 		return r;
 	set_options(&options, setup);

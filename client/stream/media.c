@@ -454,7 +454,9 @@ static int open_all(struct source *source, const struct source_setup *setup,
 	if (r < 0)
 		return r;
 	list_tracks(source, info);
-	r = decode_first(source, text);
+	r = media_info_chapters(info, source->format, source->start_us);
+	if (r >= 0)
+		r = decode_first(source, text);
 	if (r >= 0)
 		r = describe(source, setup, info);
 	return r < 0 ? r : media_info_side_data(info, source->video, source->picture);

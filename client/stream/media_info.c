@@ -194,8 +194,33 @@ int media_info_tracks(struct source_info *info, const AVFormatContext *format,
 	return r;
 }
 
+int media_info_chapters(struct source_info *info, const AVFormatContext *format, int64_t start_us)
+{
+	unsigned n = FFMIN(format->nb_chapters, SOURCE_CHAPTERS_MAX);
+
+	info->chapters = av_calloc(n ? n : 1, sizeof(*info->chapters));
+	if (!info->chapters)
+		return AVERROR(ENOMEM);
+	for (; info->n_chapters < n; info->n_chapters++) {
+		const AVChapter *from = format->chapters[info->n_chapters];
+		struct chapter *to = &info->chapters[info->n_chapters];
+		int64_t shift = av_rescale_q(start_us, AV_TIME_BASE_Q, from->time_base);
+
+		*to = (struct chapter){.id = from->id,
+			.start = from->start - shift,
+			.end = from->end - shift,
+			.time_base = from->time_base};
+		if (av_dict_copy(&to->metadata, from->metadata, 0) < 0)
+			return AVERROR(ENOMEM);
+	}
+	return 0;
+}
+
 void source_info_clear(struct source_info *info)
 {
+	for (uint32_t i = 0; i < info->n_chapters; i++)
+		av_dict_free(&info->chapters[i].metadata);
+	av_free(info->chapters);
 	for (uint32_t i = 0; i < info->n_tracks; i++) {
 		avcodec_parameters_free(&info->tracks[i].parameters);
 		av_dict_free(&info->tracks[i].metadata);

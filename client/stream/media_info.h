@@ -18,6 +18,9 @@ void media_info_video(struct vencd_params *params, AVFormatContext *format, AVSt
 int media_info_tracks(struct source_info *info, const AVFormatContext *format,
 	const AVStream *video, const struct container *container);
 
+/* The chapters, moved back by start_us. Negative AVERROR. */
+int media_info_chapters(struct source_info *info, const AVFormatContext *format, int64_t start_us);
+
 /* What only the container can keep of the pictures: rotation; and HDR10. Negative AVERROR. */
 int media_info_side_data(struct source_info *info, const AVStream *stream, const AVFrame *first);
 

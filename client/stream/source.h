@@ -30,6 +30,14 @@ struct track {
 
 #define SOURCE_TRACKS_MAX 32
 
+struct chapter {
+	int64_t id, start, end; /* ticks of time_base */
+	AVRational time_base;
+	AVDictionary *metadata;
+};
+
+#define SOURCE_CHAPTERS_MAX 1000
+
 /*
  * What an input is, known once its first frame is. `params` has size, format, time base, rates and
  * colour filled in, and nothing else.
@@ -45,6 +53,8 @@ struct source_info {
 	int video_disposition;
 	struct track tracks[SOURCE_TRACKS_MAX];
 	uint32_t n_tracks;
+	struct chapter *chapters;
+	uint32_t n_chapters;
 };
 
 void source_info_clear(struct source_info *info);

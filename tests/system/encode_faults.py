@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -172,6 +173,29 @@ class Outputs(MediaTest):
                 self.assertGreater(result["delivery"]["frames"], 10)
                 self.assertEqual(count_decoded(keep), result["delivery"]["frames"])
                 self.assertIn(f"out.{extension}.partial", done.stderr)
+
+    def test_a_write_fails_without_warning(self):
+        """Nothing set the trailer's room aside: what is said to be stored is."""
+        source = self.draw("long.mp4", "-c:v", "libx264", "-preset", "ultrafast",
+                           source="testsrc2=s=320x180:r=25:d=40")
+        limit = 400 << 10
+        output = self.path / "limited.mkv"
+        with Daemon() as daemon:  # of its own: the limit is vencctl's alone
+            result = self.encode(source, output, "--codec", "h264", outcome="truncated",
+                                 daemon=f"--socket={daemon.socket}",
+                                 preexec_fn=lambda: resource.setrlimit(
+                                     resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertIn("File too large", result["delivery"]["text"])
+        partial = self.path / "limited.mkv.partial"
+        self.assertLessEqual(result["delivery"]["bytes"], limit)
+        self.assertEqual(result["delivery"]["bytes"], partial.stat().st_size)
+        self.assertGreater(result["delivery"]["frames"], 0)
+        stored = subprocess.run(
+            ["ffmpeg", "-v", "quiet", "-i", partial, "-f", "framecrc", "-"], check=False,
+            stdout=subprocess.PIPE).stdout.splitlines()
+        stored = sum(not line.startswith(b"#") for line in stored)
+        self.assertLessEqual(result["delivery"]["frames"], stored)
+        self.assertLess(stored, 1000)
 
     def test_the_reader_goes(self):
         shell = '"$0" --private encode "$1" -o - --container mkv --report "$2" | head -c 1000 >&2'

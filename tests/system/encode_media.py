@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from fractions import Fraction
 
-from harness import main, run_tool
+from harness import BUILD, LIMIT, main, run_tool
 from media import (MediaTest, count_decoded, ffmpeg, frames, packet_hashes, probe, run, seconds,
                    similarity, stream)
 
@@ -92,6 +92,22 @@ class Containers(MediaTest):
         self.encode(source, output)
         self.assertEqual(packet_hashes(source, "s"), packet_hashes(output, "s"))
         self.assertEqual(stream(output, "s:0")["tags"]["language"], "fin")
+
+    def test_chapters_and_title_are_copied(self):
+        words = self.path / "chapters.txt"
+        words.write_text(";FFMETADATA1\ntitle=Whole\n"
+                         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=First\n"
+                         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=3000\ntitle=Second\n")
+        source = self.path / "chapters.mkv"
+        ffmpeg("-i", self.clip, "-i", words, "-map_metadata", "1", "-c", "copy", source)
+        for name in ("chapters-out.mkv", "chapters-out.mp4"):
+            output = self.path / name
+            self.encode(source, output)
+            result = probe(output, "-show_chapters", "-show_format")
+            self.assertEqual([chapter["tags"]["title"] for chapter in result["chapters"]],
+                             ["First", "Second"])
+            self.assertEqual(float(result["chapters"][1]["start_time"]), 1)
+            self.assertEqual(result["format"]["tags"]["title"], "Whole")
 
     def test_tracks_are_interleaved(self):
         """No audio packet stands far from the pictures of its time."""
@@ -271,9 +287,27 @@ class Pipes(MediaTest):
                 output = self.path / f"stdout.{container}"
                 shell = (f'"$0" --private encode "$1" -o - --container {container} --speed 12 '
                          f'| cat > "$2"; exit ${{PIPESTATUS[0]}}')
-                run("bash", "-c", shell, os.environ["VENCD_BUILD"] + "/vencctl", self.clip, output)
+                run("bash", "-c", shell, BUILD / "vencctl", self.clip, output)
                 self.assertEqual(count_decoded(output), 72)
                 self.assertGreater(similarity(output, self.clip), 0.9)
+
+    def test_progress_is_for_terminals(self):
+        result = self.encode(self.clip, self.path / "quiet.mkv")
+        self.assertNotIn("fps", result["said"])
+        terminal, other = os.openpty()
+        tool = subprocess.Popen(
+            [BUILD / "vencctl", "--private", "encode", self.clip, "-o", self.path / "loud.mkv"],
+            stderr=other)
+        os.close(other)
+        said = b""
+        try:
+            while piece := os.read(terminal, 4096):
+                said += piece
+        except OSError:  # how a terminal ends
+            pass
+        os.close(terminal)
+        self.assertEqual(tool.wait(LIMIT), 0)
+        self.assertRegex(said.decode(), r"\d+ frames +[\d.]+ fps +[\d.]+x +\d+ KiB +0:0\d left")
 
     def test_live(self):
         for codec in ("av1", "h264"):
