@@ -20,12 +20,18 @@
  *	vencd_session_finish(); drain packets until vencd_packet_receive() returns -ENODATA
  *	vencd_session_report();
  *
- * Errors: every function that can fail returns a negative errno. Where the daemon refused, the
+ * Errors: every function that can fail returns a negative errno: those that are named, and what the
+ * system gave (-ENOMEM, -EMFILE). *ret is set on success only. Where the daemon refused, the
  * connection keeps the refusal (vencd_last_refusal()), which says what to do.
  *
+ * Ownership: what an open or connect gave is the caller's, to be closed. Pointers into shared
+ * memory and to refusals are lent, for as long as is said there; strings of the *_name() functions
+ * are constants.
+ *
  * Thread-safety: a connection and its sessions belong to one thread at a time; different
- * connections are independent. No function installs a signal handler. Functions that may wait say
- * so and take a time-out.
+ * connections are independent. The functions about names and exit codes may be called by any
+ * thread. No function installs a signal handler or starts a thread. Functions that may wait say so
+ * and for how long; the others do not.
  *
  * Lengths are in pixels or bytes as named; times are in ticks of the session's time base unless a
  * name says ms. All enums start at 1, so that 0 is "not given".
@@ -141,7 +147,7 @@ struct vencd_params {
 	uint64_t bitrate;     /* bits a second */
 	uint64_t max_bitrate; /* bits a second, VENCD_RATE_CAPPED_VBR */
 	int32_t speed;        /* 0 slowest to 13; -1: the default (8) */
-	uint32_t gop;         /* frames between keyframes at most; 0: default */
+	uint32_t gop;         /* frames between keyframes at most; 0: 5 s of frames */
 	int32_t b_frames;     /* 1 allowed, 0 none, -1 the codec's and latency's default */
 	uint32_t latency;     /* enum vencd_latency; 0: file */
 	uint32_t backend;     /* enum vencd_backend; 0: any */
@@ -169,24 +175,33 @@ struct vencd_session; /* a session on it */
 
 /*
  * Connects to the daemon at path (NULL: $VENCD_SOCKET, else /run/vencd/io.vencd.Encoder). Returns
- * -ENOENT or -ECONNREFUSED where no daemon listens. Does not wait. The caller owns *ret.
+ * -ENOENT or -ECONNREFUSED where no daemon listens, -EACCES where this user may not connect,
+ * -EAGAIN where too many wait to be accepted. Does not wait. The caller owns *ret, to be given to
+ * vencd_disconnect(). path is read during the call only.
  */
 int vencd_connect(struct vencd **ret, const char *path);
 
-/* The same over a connected stream socket, whose ownership passes to *ret on success only. */
+/*
+ * The same over a connected stream socket, whose ownership passes to *ret on success only. Such a
+ * connection is not renewed when it breaks; one of vencd_connect() is, once for a call about a
+ * session.
+ */
 int vencd_connect_fd(struct vencd **ret, int fd);
 
-/* Ends the connection. Sessions must have been closed before. NULL is allowed. */
+/* Ends the connection and frees it. Sessions must have been closed before. NULL is allowed. */
 void vencd_disconnect(struct vencd *daemon);
 
-/* The last refusal on this connection, valid until the next call; its error is "" if none. */
+/*
+ * The refusal that the last call to the daemon on this connection got; its error is "" if none. It
+ * belongs to the connection and changes with the next such call. Never NULL.
+ */
 const struct vencd_refusal *vencd_last_refusal(const struct vencd *daemon);
 
 /*
- * Calls a method of io.vencd.Encoder without fds; parameters is a JSON object or NULL. On success
- * *ret_json is the reply as JSON text, to be freed by the caller. Waits up to 30 s. Returns
- * -EREMOTEIO where the daemon refused, see vencd_last_refusal(); -ETIMEDOUT; -ECONNRESET where the
- * connection broke.
+ * Calls a method of io.vencd.Encoder ("ListDevices") without fds; parameters is a JSON object or
+ * NULL. On success *ret_json is the reply as JSON text, to be freed with free() by the caller.
+ * Waits up to 30 s. Returns -EREMOTEIO where the daemon refused, see vencd_last_refusal(); -EINVAL
+ * where parameters is no JSON; -ETIMEDOUT; -ECONNRESET where the connection broke.
  */
 int vencd_call(struct vencd *daemon, const char *method, const char *parameters, char **ret_json);
 
@@ -194,7 +209,8 @@ int vencd_call(struct vencd *daemon, const char *method, const char *parameters,
  * Opens a session. Waits up to 30 s for the daemon's answer (it answers before the encoder is
  * open, but a probe that the choice needs may still be running). Returns -EREMOTEIO where the
  * daemon refused, -EPROTO where its answer does not fit the memory that came with it, -ETIMEDOUT,
- * -ECONNRESET. The caller owns *ret. params is read during the call only.
+ * -ECONNRESET. The caller owns *ret, to be given to vencd_session_close() before the connection is
+ * ended. params is read during the call only.
  */
 int vencd_session_open(
 	struct vencd *daemon, const struct vencd_params *params, struct vencd_session **ret);
@@ -204,11 +220,13 @@ struct vencd_session_info {
 	uint64_t id;
 	uint32_t codec;   /* enum vencd_codec */
 	uint32_t slots;   /* frames in the pool */
-	uint32_t reorder; /* packets' dts lag behind pts by this many frames at most */
+	uint32_t reorder; /* packets' dts lag behind pts by this many frames */
 	char encoder[32]; /* such as "svtav1" */
 	char backend[16]; /* such as "software" */
 	char device[64];  /* such as "cpu" */
 };
+
+/* Copies it into *ret. Does not change while the session lives, and cannot fail. */
 void vencd_session_get_info(const struct vencd_session *session, struct vencd_session_info *ret);
 
 /* A frame to fill: planes of the session's format. Strides in bytes, rows of height or height/2. */
@@ -223,23 +241,28 @@ struct vencd_frame {
 
 /*
  * Takes a free slot. Does not wait: -EAGAIN when all slots are in use, -EPIPE when the session has
- * ended. The slot is the caller's until submitted or discarded.
+ * ended or was finished. The slot is the caller's until submitted or discarded; its memory is the
+ * session's, and mapped until that is closed. What stood in it before is undefined.
  */
 int vencd_frame_acquire(struct vencd_session *session, struct vencd_frame *ret);
 
-/* Gives an acquired slot back unused. */
+/* Gives an acquired slot back unused. For one that was not acquired it does nothing. */
 void vencd_frame_discard(struct vencd_session *session, uint32_t slot);
 
 #define VENCD_FRAME_KEYFRAME 1u /* encode this frame as a keyframe (an IDR) */
 
 /*
- * Submits an acquired slot with its pts, in ticks, greater than the one before. From here on the
- * slot must not be written. Does not wait; -EINVAL for a pts that does not increase or a slot that
- * was not acquired (it stays the caller's), -EPIPE when the session has ended or was finished.
+ * Submits an acquired slot with its pts, in ticks, greater than the one before and between -2^61
+ * and 2^61 (the session ends beyond). From here on the slot must not be written. Does not wait;
+ * -EINVAL for a pts that does not increase, an unknown flag or a slot that was not acquired, -EPIPE
+ * when the session has ended or was finished. After an error the slot is still the caller's.
  */
 int vencd_frame_submit(struct vencd_session *session, uint32_t slot, int64_t pts, uint32_t flags);
 
-/* Says that no frame follows. Further submits return -EPIPE. Calling it twice does nothing. */
+/*
+ * Says that no frame follows. Further submits return -EPIPE. Calling it twice, or for a session
+ * that has ended, does nothing. Does not wait; always returns 0.
+ */
 int vencd_session_finish(struct vencd_session *session);
 
 #define VENCD_PACKET_KEYFRAME 1u
@@ -259,9 +282,12 @@ struct vencd_packet {
  * after the last one of a session that has ended (well or not: ask for the report), -EPROTO when
  * the encoder's process wrote what it must not (the session is then cancelled), -ECONNRESET when
  * the daemon is gone: no report will come. One packet at a time: -EBUSY while one is not released.
+ * The data is lent, and the encoder's process could still change it: who parses it copies it first.
  * Does not wait.
  */
 int vencd_packet_receive(struct vencd_session *session, struct vencd_packet *ret);
+
+/* Gives the packet's memory back; its data must not be read any more. Without one: nothing. */
 void vencd_packet_release(struct vencd_session *session);
 
 /*
@@ -276,7 +302,7 @@ int vencd_session_wait(struct vencd_session *session, int timeout_ms);
  * For programs with a loop of their own: a descriptor that polls readable when
  * vencd_packet_receive() or vencd_frame_acquire() is worth calling. It belongs to the session.
  * Call vencd_session_arm() right before polling: it returns 1, and polling must be skipped, when
- * there is something to do at once.
+ * there is something to do at once; else 0. It does not fail, and neither waits.
  */
 int vencd_session_fd(const struct vencd_session *session);
 int vencd_session_arm(struct vencd_session *session);
@@ -284,7 +310,9 @@ int vencd_session_arm(struct vencd_session *session);
 /*
  * Ends the session early. What was committed stays readable: drain it with
  * vencd_packet_receive(). text (NULL: none; cut to 255 bytes) says why, and stands in the report.
- * Waits up to 5 s for the daemon's answer. A session that has ended already is no error.
+ * Waits up to 5 s for the daemon's answer, twice that where the connection has to be renewed.
+ * Returns -EINVAL for an unknown cause, -EREMOTEIO, -ETIMEDOUT, -ECONNRESET. A session that has
+ * ended already is no error. text is read during the call only.
  */
 int vencd_session_cancel(
 	struct vencd_session *session, enum vencd_cancel_cause cause, const char *text);
@@ -293,19 +321,27 @@ struct vencd_report {
 	enum vencd_outcome outcome;
 	uint64_t frames_submitted, frames_encoded, frames_lost, frames_cancelled;
 	uint64_t packets, bytes;
-	char *json; /* the whole report, see docs/report.schema.json */
+	char *json; /* the whole report, see docs/report.schema.json; the caller's */
 };
 
 /*
- * Waits up to timeout_ms for the session's end and its report. *ret is filled only on success and
- * cleared with vencd_report_clear(). The library compares the report with what it delivered itself
- * (packets, bytes, digest) once all packets were received: a difference returns -EBADMSG.
- * -ETIMEDOUT when the session has not ended, -ECONNRESET when the daemon is gone.
+ * Waits up to timeout_ms (-1: no limit) for the session's end, and then up to 30 s for its report,
+ * twice that where the connection has to be renewed. *ret is filled only on success, is the
+ * caller's, and is cleared with vencd_report_clear(). The library compares the report with what it
+ * delivered itself (packets, bytes, digest) once all packets were received: a difference returns
+ * -EBADMSG. -ETIMEDOUT when the session has not ended or the answer does not come, -EINTR on a
+ * signal, -EREMOTEIO when the daemon keeps the report no more, -EPROTO for one that cannot be read,
+ * -ECONNRESET when the daemon is gone.
  */
 int vencd_session_report(struct vencd_session *session, int timeout_ms, struct vencd_report *ret);
+
+/* Frees what the report has and sets it to zero; one that is zero already is allowed. */
 void vencd_report_clear(struct vencd_report *report);
 
-/* Frees a session; one that has not ended is cancelled by this. Does not wait. NULL is allowed. */
+/*
+ * Frees a session; one that has not ended is cancelled by this. Frames and packets of it must not
+ * be touched any more. Does not wait. NULL is allowed.
+ */
 void vencd_session_close(struct vencd_session *session);
 
 /* Names as they stand in requests and reports ("av1", "truncated"); NULL for no such value. */
@@ -318,7 +354,7 @@ const char *vencd_on_failure_name(enum vencd_on_failure on_failure);
 const char *vencd_outcome_name(enum vencd_outcome outcome);
 const char *vencd_cancel_cause_name(enum vencd_cancel_cause cause);
 
-/* The other way: 0 for a name that is none. */
+/* The other way: 0 for a name that is none, and for NULL. */
 enum vencd_codec vencd_codec_from_name(const char *name);
 enum vencd_pixel_format vencd_pixel_format_from_name(const char *name);
 enum vencd_latency vencd_latency_from_name(const char *name);
@@ -328,7 +364,10 @@ enum vencd_on_failure vencd_on_failure_from_name(const char *name);
 enum vencd_outcome vencd_outcome_from_name(const char *name);
 enum vencd_cancel_cause vencd_cancel_cause_from_name(const char *name);
 
-/* The exit code that a tool gives for an outcome: 0, 10, 11, 12, 13. */
+/*
+ * The exit code that a tool gives for an outcome: complete 0, degraded 10, truncated 11, failed 12,
+ * cancelled 13. What is none of these gets that of failed.
+ */
 int vencd_outcome_exit_code(enum vencd_outcome outcome);
 
 #ifdef __cplusplus
