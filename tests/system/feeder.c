@@ -326,7 +326,7 @@ int main(int argc, char **argv)
 		.ready = -1,
 		.go = -1,
 		.frames = 30};
-	struct vencd *daemon;
+	struct vencd *daemon = NULL;
 	int r;
 
 	f.params.codecs[0] = VENCD_CODEC_AV1;
