@@ -95,6 +95,7 @@ void front_push_devices(struct front *front)
 static void front_ready(struct front *front)
 {
 	front->ready = true;
+	front->silent_ns = 0;
 	front_push_devices(front);
 	for (struct handing *h = front->handing; h; h = h->next)
 		hand_over(front, h);
@@ -243,15 +244,17 @@ void front_tick(struct front *front, uint64_t elapsed_ns)
 	struct wire_plain ping = {.h = {WIRE_PING, sizeof(ping), 0}};
 	struct config *config = &front->supervisor->config;
 
-	if (!front->ready || front->child->state != CHILD_RUNNING)
+	if (front->child->state != CHILD_RUNNING)
 		return;
-	if (front->answered == front->asked) {
+	if (front->ready && front->answered == front->asked) {
 		ping.h.seq = ++front->asked;
 		child_send(front->child, &ping, NULL, 0);
 		return;
 	}
 	front->silent_ns += elapsed_ns;
-	if (front->silent_ns <= config->answer_budget_ms * UINT64_C(1000000))
+	if (front->silent_ns <=
+		(front->ready ? config->answer_budget_ms : config->start_budget_ms) *
+			UINT64_C(1000000))
 		return;
 	front->silent_ns = 0;
 	if (child_is_stopped(front->child))

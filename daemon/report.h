@@ -46,7 +46,7 @@ struct attempt_report {
 	uint32_t budget_ms;         /* and its budget then */
 	uint32_t signal, exit_code; /* CRASHED, EXITED */
 	uint32_t leaked_threads, leaked_fds;
-	uint64_t leaked_bytes; /* estimate: the worker's resident memory */
+	uint64_t leaked_bytes; /* the session's memory, which stays mapped */
 	uint32_t speed_used, needs_frames, reorder;
 	uint32_t pid;
 	char text[REPORT_TEXT_MAX]; /* the library's last words */

@@ -17,7 +17,7 @@
 #include "daemon/placement.h"
 #include "daemon/supervisor.h"
 
-#define PENDING_MAX 256u
+#define PENDING_MAX 32u /* of one front */
 #define WAITERS_MAX 64u
 #define DEFAULT_THREADS_MAX 64u
 
@@ -65,8 +65,8 @@ static bool try_open(struct front *front, const struct wire_open *open)
 static void enqueue(struct front *front, const struct wire_open *open)
 {
 	struct supervisor *sv = front->supervisor;
-	struct pending_open *pending = sv->n_pending < PENDING_MAX ? calloc(1, sizeof(*pending))
-								   : NULL;
+	struct pending_open *pending = front->pending < PENDING_MAX ? calloc(1, sizeof(*pending))
+								    : NULL;
 
 	if (!pending) {
 		refuse(front, open->h.seq, WIRE_ERROR_RESOURCES,
@@ -77,13 +77,13 @@ static void enqueue(struct front *front, const struct wire_open *open)
 	pending->front = front;
 	pending->open = *open;
 	TAILQ_INSERT_TAIL(&sv->pending, pending, entry);
-	sv->n_pending++;
+	front->pending++;
 }
 
 static void pending_free(struct supervisor *sv, struct pending_open *pending)
 {
 	TAILQ_REMOVE(&sv->pending, pending, entry);
-	sv->n_pending--;
+	pending->front->pending--;
 	free(pending);
 }
 

@@ -107,6 +107,7 @@ struct front {
 	struct child *child;
 	uint32_t uid;
 	bool ready;
+	unsigned pending;     /* requests that wait for a probe */
 	unsigned connections; /* handed over and not gone */
 	uint64_t asked, answered, silent_ns;
 	struct handing *handing; /* connections whose taking was not confirmed yet */
@@ -142,9 +143,10 @@ struct supervisor {
 	LIST_HEAD(, stream) streams;
 	TAILQ_HEAD(, pending_open) pending;
 	unsigned n_awaited; /* of the archive */
-	unsigned n_pending, n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
+	unsigned n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
 	TAILQ_HEAD(, archived) archive;
 	sd_event_source *listen, *tick, *stop_timer;
+	sd_event_source *warm_retry; /* while it is set, no warm worker is started */
 	uint64_t last_tick_ns, ticks;
 	uint64_t tick_ns; /* length of the tick under way; 0: off */
 };

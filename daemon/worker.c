@@ -20,6 +20,8 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
+#define WARM_RETRY_US 5000000u
+
 bool worker_is_software(const struct worker *worker)
 {
 	return worker->encoder && worker->encoder->limits->backend == VENCD_BACKEND_SOFTWARE;
@@ -116,12 +118,36 @@ static void note_crash(struct worker *worker, bool asked, const siginfo_t *info)
 	end_attempts(worker, info->si_code == CLD_EXITED ? ATTEMPT_EXITED : ATTEMPT_CRASHED, info);
 }
 
+static int on_warm_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *sv = userdata;
+
+	(void)source;
+	(void)usec;
+	sv->warm_retry = sd_event_source_disable_unref(sv->warm_retry);
+	worker_keep_warm(sv);
+	return 0;
+}
+
+/* A worker that can not even start must not make a loop. */
+static void put_off_warm(struct supervisor *sv)
+{
+	if (sv->warm_retry || sv->state != SUPERVISOR_SERVING)
+		return;
+	log_error("a warm worker could not be started: the next try is in %u s",
+		WARM_RETRY_US / 1000000);
+	(void)sd_event_add_time_relative(
+		sv->event, &sv->warm_retry, CLOCK_MONOTONIC, WARM_RETRY_US, 0, on_warm_retry, sv);
+}
+
 static void worker_dead(struct child *child, const siginfo_t *info)
 {
 	struct worker *worker = child->owner;
 	struct supervisor *sv = worker->supervisor;
 	struct wire_device *row = worker_row(worker);
 
+	if (!worker->ready && !child_was_killed(child))
+		put_off_warm(sv);
 	note_crash(worker, child_was_killed(child), info);
 	count_reclaimed(worker);
 	if (child_was_tombstone(child)) {
@@ -177,14 +203,13 @@ void worker_keep_warm(struct supervisor *supervisor)
 	struct worker *worker;
 	unsigned warm = 0;
 
-	if (supervisor->state != SUPERVISOR_SERVING)
+	if (supervisor->state != SUPERVISOR_SERVING || supervisor->warm_retry)
 		return;
 	LIST_FOREACH(worker, &supervisor->workers, entry)
 	warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
-	/* One at a time, each when the one before is ready or gone: a worker that can not even
-	 * start must not make a loop. */
-	if (warm < supervisor->config.warm_workers)
-		(void)worker_spawn(supervisor, &worker);
+	/* One at a time, each when the one before is ready. */
+	if (warm < supervisor->config.warm_workers && worker_spawn(supervisor, &worker) < 0)
+		put_off_warm(supervisor);
 }
 
 /* Attempts that keep the process alive; those of software do so only while their session runs. */

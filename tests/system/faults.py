@@ -65,7 +65,7 @@ class Faults(unittest.TestCase):
     def check_end(self, case, attempt):
         call, n, mode = case[:3]
         word = {"hang": "abandoned", "crash": "crashed", "exit:7": "exited", "error": "error",
-                "lost": "error", "late:1200": "abandoned"}[mode]
+                "lost": "error", "late:3000": "abandoned"}[mode]
         if mode in ("error", "lost") and call == "close":
             return  # closing has no result
         self.assertEqual(attempt["end"], word)
@@ -93,7 +93,7 @@ class Faults(unittest.TestCase):
         self.run_matrix(["hang"])
 
     def test_late(self):
-        self.run_matrix(["late:1200"])
+        self.run_matrix(["late:3000"])
 
     def test_crash(self):
         self.run_matrix(["crash", "exit:7"])
@@ -190,7 +190,7 @@ class Neighbours(unittest.TestCase):
         from harness import until
         for call, n in CALLS.items():
             with self.subTest(call), Daemon() as daemon:
-                healthy, sick = self.pair(daemon, script(call, n, "late:1000"))
+                healthy, sick = self.pair(daemon, script(call, n, "late:3000"))
                 wedged = sick.result()
                 self.assertEqual(wedged["report"]["attempts"][0]["end"], "abandoned")
                 until(lambda: daemon.counters()["late"] == 1, "the late return is seen")

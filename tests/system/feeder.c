@@ -347,6 +347,8 @@ int main(int argc, char **argv)
 	if (r == -EREMOTEIO) {
 		fprintf(stderr, "refused: %s: %s\n", vencd_last_refusal(daemon)->error,
 			vencd_last_refusal(daemon)->reason);
+		vencd_disconnect(daemon);
+		free(f.seen);
 		return 3;
 	}
 	if (r < 0)
