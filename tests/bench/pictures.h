@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_BENCH_PICTURES_H
+#define VENCD_BENCH_PICTURES_H
+
+/* What the bench's programs draw: I420 pictures that were made before the clock starts. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pictures {
+	uint32_t width, height;
+	uint32_t row_bytes[3], rows[3];
+	size_t size;          /* bytes of a picture, its planes without gaps */
+	size_t step;          /* from one picture to the next */
+	uint64_t n;           /* pictures; drawn in turn */
+	const uint8_t *first; /* never freed: the process ends with them */
+};
+
+/* A few drawn pictures of the given size, or those of a y4m file. Negative errno. */
+int pictures_draw(struct pictures *ret, uint32_t width, uint32_t height);
+int pictures_map(struct pictures *ret, const char *y4m);
+
+/* Copies picture number % n, every byte of it, to planes with these strides. */
+void pictures_copy(const struct pictures *pictures, uint64_t number, uint8_t *const data[3],
+	const uint32_t stride[3]);
+
+#endif
