@@ -53,12 +53,14 @@ static int set_x264_options(AVDictionary **options, const struct x26x_plan *plan
 
 static int set_x265_options(AVDictionary **options, const struct x26x_plan *plan)
 {
-	char text[160];
+	char text[160], ctu[16] = "";
 
+	if (plan->ctu)
+		snprintf(ctu, sizeof(ctu), ":ctu=%u", plan->ctu);
 	snprintf(text, sizeof(text),
 		"log-level=none:pools=%u:frame-threads=%u:rc-lookahead=%u:open-gop=0:"
-		"repeat-headers=1:annexb=1",
-		plan->threads, plan->frame_threads, plan->lookahead);
+		"repeat-headers=1:annexb=1%s",
+		plan->threads, plan->frame_threads, plan->lookahead, ctu);
 	return av_dict_set(options, "x265-params", text, 0);
 }
 

@@ -124,14 +124,28 @@ static unsigned x265_frame_threads(unsigned threads)
 	return threads >= 16 ? 4 : threads >= 8 ? 3 : threads >= 4 ? 2 : 1;
 }
 
+/*
+ * x265 4.1 now and then encodes garbage, which no decoder notices, where one coding tree unit is
+ * exactly as wide as the picture and the process has encoded before. Smaller units help; there are
+ * none below 16, so the catalogue has no picture of that width.
+ */
+static unsigned x265_ctu(uint32_t width, uint32_t height)
+{
+	if (width == 64 && height >= 32)
+		return 32;
+	return width == 32 ? 16 : 0;
+}
+
 void x265_plan(const struct encoder_params *params, struct x26x_plan *ret)
 {
 	choose_preset(x265_presets, params, ret);
+	ret->ctu = x265_ctu(params->request.width, params->request.height);
 	ret->threads = least(ret->threads, X265_MAX_POOL);
 	if (ret->live)
 		return;
 	ret->frame_threads = x265_frame_threads(ret->threads);
-	ret->delay = ret->lookahead + ret->b_frames + 2 + ret->frame_threads;
+	/* The last one: whether a decision is there in time is up to the scheduler. */
+	ret->delay = ret->lookahead + ret->b_frames + 2 + ret->frame_threads + 1;
 }
 
 /*

@@ -22,6 +22,7 @@ struct x26x_plan {
 	unsigned sync_lookahead; /* frames, x264 only */
 	unsigned frame_threads;  /* frames in work at the same time */
 	unsigned threads;        /* threads in all: slices (x264, live), the pool (x265) */
+	unsigned ctu;            /* coding tree units of this size, x265 only; 0: the preset's */
 	unsigned delay;          /* frames that the library keeps while it waits for one more */
 };
 
