@@ -12,6 +12,8 @@ struct catalogue_row {
 	uint32_t low_delay;      /* and without */
 	uint64_t max_bitrate;    /* bits a second; 0: no bound */
 	uint32_t max_frame_rate; /* where a bitrate is asked for; at least 1 then. 0: no bound */
+	uint32_t long_side;      /* where a picture is longer than this... */
+	uint32_t long_side_min;  /* ...its other side has at least so much. 0: no such rule */
 	void (*plan)(const struct encoder_params *params, struct encoder_info *ret);
 };
 

@@ -121,16 +121,35 @@ static int narrow_codec(const struct narrowing *n)
 	return 0;
 }
 
-static bool size_fits(const struct encoder_limits *l, uint32_t width, uint32_t height)
+static bool size_fits(const struct narrowing *n)
 {
+	const struct encoder_limits *l = n->limits;
+	uint32_t width = n->p->width, height = n->p->height;
+	uint32_t longer = width > height ? width : height;
+
+	if (n->row->long_side && longer > n->row->long_side &&
+		(width < n->row->long_side_min || height < n->row->long_side_min))
+		return false;
 	return width >= l->min_width && height >= l->min_height && width <= l->max_width &&
 		height <= l->max_height && width % l->size_multiple == 0 &&
 		height % l->size_multiple == 0;
 }
 
-static int narrow_size(const struct narrowing *n)
+static void describe_sizes(const struct narrowing *n, char *ret, size_t size)
 {
 	const struct encoder_limits *l = n->limits;
+	int used = snprintf(ret, size, "%ux%u to %ux%u%s", l->min_width, l->min_height,
+		l->max_width, l->max_height,
+		l->size_multiple == 2 ? ", even width and height" : "");
+
+	if (n->row->long_side && used > 0 && (size_t)used < size)
+		snprintf(ret + used, size - (size_t)used,
+			", at least %u where the other is above %u", n->row->long_side_min,
+			n->row->long_side);
+}
+
+static int narrow_size(const struct narrowing *n)
+{
 	uint32_t width = n->p->width, height = n->p->height;
 	char limits[128];
 
@@ -138,13 +157,11 @@ static int narrow_size(const struct narrowing *n)
 	if (!width || !height || width > VENCD_SIZE_MAX || height > VENCD_SIZE_MAX)
 		return refuse(n, -EINVAL, "width, height", "1x1 to 8192x8192",
 			"a picture has 1 to %u columns and rows", VENCD_SIZE_MAX);
-	if (size_fits(l, width, height))
+	if (size_fits(n))
 		return 0;
-	snprintf(limits, sizeof(limits), "%ux%u to %ux%u%s", l->min_width, l->min_height,
-		l->max_width, l->max_height,
-		l->size_multiple == 2 ? ", even width and height" : "");
+	describe_sizes(n, limits, sizeof(limits));
 	return refuse(n, -EOPNOTSUPP, "width, height", limits, "%s cannot encode this size exactly",
-		l->title);
+		n->limits->title);
 }
 
 static int narrow_format(const struct narrowing *n)

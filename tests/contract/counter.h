@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define COUNTER_VALUES 65536u
+#define COUNTER_MIN 16u /* columns and rows that it takes to be legible */
 
 struct counter_picture {
 	uint8_t *data[3];
