@@ -37,9 +37,17 @@ struct child_message {
 	int fds[WIRE_MAX_FDS];
 };
 
+#if defined(__has_feature)
+#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
 /* What a child may inherit; LD_*, LIBVA_* and VK_* never come from our own environment. */
 static const char *const allowed_environment[] = {"LANG", "LC_ALL", "TZ",
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if HAS_SANITIZER
 	"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
 #endif
 	NULL};

@@ -374,7 +374,8 @@ void session_end(struct session *session, enum attempt_end end, const char *caus
 	unsigned n = session->report.attempts - 1;
 	uint64_t cut = attempt_cut(attempt, end);
 
-	snprintf(session->report.cause, sizeof(session->report.cause), "%s", cause);
+	if (cause[0])
+		snprintf(session->report.cause, sizeof(session->report.cause), "%s", cause);
 	settle_accounts(session);
 	atomic_store(&session->control->cut[n], cut);
 	atomic_store(&session->control->state, PLANE_SESSION_ENDED);
@@ -389,17 +390,26 @@ void session_end(struct session *session, enum attempt_end end, const char *caus
 	supervisor_check_done(sv);
 }
 
+/*
+ * Frames that came before an input broke are good ones: that cause is noted, and the session goes on
+ * until they are encoded. The first cause stays.
+ */
 void session_cancel(struct session *session, uint32_t cause, const char *text)
 {
+	static const char *const whys[] = {
+		[VENCD_CANCEL_ASKED] = "by the client",
+		[VENCD_CANCEL_INPUT_FAILED] = "the input failed",
+		[VENCD_CANCEL_OUTPUT_FAILED] = "the output failed",
+	};
 	char why[256];
 
-	session->report.cancel_cause = cause;
-	snprintf(why, sizeof(why), "cancelled: %s%s%.200s",
-		cause == VENCD_CANCEL_INPUT_FAILED            ? "the input failed"
-			: cause == VENCD_CANCEL_OUTPUT_FAILED ? "the output failed"
-							      : "by the client",
-		text[0] ? ": " : "", text);
-	session_end(session, ATTEMPT_CANCELLED, why);
+	if (session->report.cancel_cause == 0)
+		session->report.cancel_cause = cause;
+	snprintf(why, sizeof(why), "cancelled: %s%s%.200s", whys[cause], text[0] ? ": " : "", text);
+	if (cause == VENCD_CANCEL_INPUT_FAILED)
+		snprintf(session->report.cause, sizeof(session->report.cause), "%s", why);
+	else
+		session_end(session, ATTEMPT_CANCELLED, why);
 }
 
 void session_progress(struct session *session)

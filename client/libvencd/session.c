@@ -283,6 +283,8 @@ int vencd_session_cancel(
 		r = session_call(session, "Cancel", parameters, CANCEL_MS, &reply);
 	reply_clear(&reply);
 	sd_json_variant_unref(parameters);
+	if (r >= 0 && cause == VENCD_CANCEL_INPUT_FAILED)
+		(void)vencd_session_finish(session);
 	/* One that has ended meanwhile is refused, and is what was wanted. */
 	return r == -EREMOTEIO && session_ended(session) ? 0 : r < 0 ? r : 0;
 }

@@ -126,12 +126,20 @@ static void submit(struct pump *pump, const struct input_event *event)
 	pump->submitted++;
 }
 
+/* The session still encodes what it has; told before it is finished, it never ends as complete. */
+static void tell_input_failed(struct pump *pump, const char *text)
+{
+	if (pump->feed == FEED_OPEN && pump->session)
+		(void)vencd_session_cancel(pump->session, VENCD_CANCEL_INPUT_FAILED, text);
+	pump_end_feed(pump, FEED_CUT);
+}
+
 void pump_input_failed(struct pump *pump, const struct input_event *event)
 {
 	if (pump->feed == FEED_OPEN)
 		delivery_fail(&pump->result->delivery, DELIVERY_INPUT_FAILED, event->error,
 			"%s: %s", pump->order->input_name, event->text);
-	pump_end_feed(pump, FEED_CUT);
+	tell_input_failed(pump, event->text);
 }
 
 bool pump_take_event(struct pump *pump)

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,18 @@ static int open_stdout(struct target *target)
 	return target->fd < 0 ? -errno : 0;
 }
 
+static bool is_input(const struct stat *st, int input_fd)
+{
+	struct stat input;
+
+	return S_ISREG(st->st_mode) && fstat(input_fd, &input) == 0 && st->st_dev == input.st_dev &&
+		st->st_ino == input.st_ino;
+}
+
 /* Locked and known to be nobody else's before a byte of it is thrown away. */
 static int empty_partial(const struct target *target, int input_fd)
 {
-	struct stat own, input;
+	struct stat own;
 
 	if (flock(target->fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
@@ -50,8 +59,7 @@ static int empty_partial(const struct target *target, int input_fd)
 		return -errno;
 	if (!S_ISREG(own.st_mode))
 		return -EINVAL;
-	if (fstat(input_fd, &input) == 0 && own.st_dev == input.st_dev &&
-		own.st_ino == input.st_ino)
+	if (is_input(&own, input_fd))
 		return -EEXIST;
 	return ftruncate(target->fd, 0) < 0 ? -errno : 0;
 }
@@ -85,6 +93,8 @@ int target_open(struct target *ret, const char *path, int input_fd)
 		r = open_stdout(ret);
 	else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		r = -EISDIR;
+	else if (stat(path, &st) == 0 && is_input(&st, input_fd))
+		r = -ELOOP;
 	else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		r = open_direct(ret, path);
 	else

@@ -92,6 +92,12 @@ static int open_input(struct encode *encode)
 	return vencd_outcome_exit_code(VENCD_OUTCOME_FAILED);
 }
 
+static int say_same_file(const char *name)
+{
+	fprintf(stderr, "vencctl: %s is the input: give the output another name\n", name);
+	return TOOL_USAGE;
+}
+
 static int open_output(struct encode *encode)
 {
 	const char *name = encode->options.output;
@@ -101,6 +107,8 @@ static int open_output(struct encode *encode)
 		return 0;
 	if (r == -EBUSY)
 		fprintf(stderr, "vencctl: %s.partial is being written by somebody else\n", name);
+	else if (r == -ELOOP)
+		return say_same_file(name);
 	else if (r == -EEXIST)
 		fprintf(stderr, "vencctl: %s.partial is the input: rename it\n", name);
 	else
