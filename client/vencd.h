@@ -310,10 +310,11 @@ int vencd_session_arm(struct vencd_session *session);
 /*
  * Ends the session early. What was committed stays readable: drain it with
  * vencd_packet_receive(). With VENCD_CANCEL_INPUT_FAILED the session is finished, as by
- * vencd_session_finish(): what was submitted is still encoded, and the outcome is truncated. text (NULL: none; cut to 255 bytes) says why, and stands in the report.
- * Waits up to 5 s for the daemon's answer, twice that where the connection has to be renewed.
- * Returns -EINVAL for an unknown cause, -EREMOTEIO, -ETIMEDOUT, -ECONNRESET. A session that has
- * ended already is no error. text is read during the call only.
+ * vencd_session_finish(): what was submitted is still encoded, and the outcome is truncated.
+ * text (NULL: none; cut to 255 bytes) says why, and stands in the report. Waits up to 5 s for the
+ * daemon's answer, twice that where the connection has to be renewed. Returns -EINVAL for an
+ * unknown cause, -EREMOTEIO, -ETIMEDOUT, -ECONNRESET. A session that has ended already is no
+ * error. text is read during the call only.
  */
 int vencd_session_cancel(
 	struct vencd_session *session, enum vencd_cancel_cause cause, const char *text);

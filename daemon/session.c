@@ -391,8 +391,8 @@ void session_end(struct session *session, enum attempt_end end, const char *caus
 }
 
 /*
- * Frames that came before an input broke are good ones: that cause is noted, and the session goes on
- * until they are encoded. The first cause stays.
+ * Frames that came before an input broke are good ones: that cause is noted, and the session goes
+ * on until they are encoded. The first cause stays.
  */
 void session_cancel(struct session *session, uint32_t cause, const char *text)
 {
