@@ -4,7 +4,8 @@
 /*
  * Connections of clients. They come from the supervisor, which has looked at the peer's uid; this
  * process serves one uid only and asks for nothing more. When a connection goes, what it waited for
- * is called off; an answer that is already under way finds nobody, and its fds are closed.
+ * is called off; an answer that is already under way finds nobody, and its fds are closed. A client
+ * holds a reference to its link for as long as it lives.
  */
 
 #include <errno.h>
@@ -53,6 +54,7 @@ static void client_remove(struct client *client)
 		encode_adapter_gone(client->adapter_of);
 	uplink_tell_connection(client->front, WIRE_CONNECTION_GONE, client->connection);
 	LIST_REMOVE(client, entry);
+	sd_varlink_unref(client->link);
 	free(client);
 }
 
@@ -106,8 +108,12 @@ struct client *client_add(struct front *front, uint64_t connection, int fd)
 		uplink_tell_connection(front, WIRE_CONNECTION_GONE, connection);
 		return NULL;
 	}
-	*client = (struct client){
-		.front = front, .connection = connection, .link = link, .request = REQUEST_NONE};
+	/* Later versions of sd-varlink take a call that its method leaves unanswered for forgotten,
+	 * and close the connection, unless somebody beside the server holds a reference. */
+	*client = (struct client){.front = front,
+		.connection = connection,
+		.link = sd_varlink_ref(link),
+		.request = REQUEST_NONE};
 	sd_varlink_set_userdata(link, client);
 	LIST_INSERT_HEAD(&front->clients, client, entry);
 	if (allow_fds(link) < 0) {
