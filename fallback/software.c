@@ -59,8 +59,9 @@ static int set_x265_options(AVDictionary **options, const struct x26x_plan *plan
 		snprintf(ctu, sizeof(ctu), ":ctu=%u", plan->ctu);
 	snprintf(text, sizeof(text),
 		"log-level=none:pools=%u:frame-threads=%u:rc-lookahead=%u:open-gop=0:"
-		"repeat-headers=1:annexb=1%s",
-		plan->threads, plan->frame_threads, plan->lookahead, ctu);
+		"repeat-headers=1:annexb=1%s%s",
+		plan->threads, plan->frame_threads, plan->lookahead, ctu,
+		plan->no_cutree ? ":cutree=0" : "");
 	return av_dict_set(options, "x265-params", text, 0);
 }
 

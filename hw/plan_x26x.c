@@ -136,9 +136,13 @@ static unsigned x265_ctu(uint32_t width, uint32_t height)
 	return width == 32 ? 16 : 0;
 }
 
+/* Its cutree writes four values at a time into a row of the look-ahead, also where there are three. */
+#define X265_CUTREE_MIN_WIDTH 49u
+
 void x265_plan(const struct encoder_params *params, struct x26x_plan *ret)
 {
 	choose_preset(x265_presets, params, ret);
+	ret->no_cutree = params->request.width < X265_CUTREE_MIN_WIDTH;
 	ret->ctu = x265_ctu(params->request.width, params->request.height);
 	ret->threads = least(ret->threads, X265_MAX_POOL);
 	if (ret->live)

@@ -23,6 +23,7 @@ struct x26x_plan {
 	unsigned frame_threads;  /* frames in work at the same time */
 	unsigned threads;        /* threads in all: slices (x264, live), the pool (x265) */
 	unsigned ctu;            /* coding tree units of this size, x265 only; 0: the preset's */
+	bool no_cutree;          /* x265 only */
 	unsigned delay;          /* frames that the library keeps while it waits for one more */
 };
 
