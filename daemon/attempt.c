@@ -246,6 +246,8 @@ void attempt_message(struct worker *worker, const union wire_message *message)
 	}
 	if (attempt->state == ATTEMPT_LIVE)
 		on_ended(attempt, &message->attempt_ended);
+	if (message->h.type == WIRE_ATTEMPT_FAILED)
+		return;
 	attempt_free(attempt);
 	worker_attempt_gone(worker);
 }

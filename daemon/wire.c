@@ -172,6 +172,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 
 	[WIRE_PROBED] = {sizeof(struct wire_probed), 0, terminate_probed},
 	[WIRE_ATTEMPT_OPENED] = {sizeof(struct wire_attempt_opened), 0, terminate_attempt_opened},
+	[WIRE_ATTEMPT_FAILED] = {sizeof(struct wire_attempt_ended), 0, terminate_attempt_ended},
 	[WIRE_ATTEMPT_ENDED] = {sizeof(struct wire_attempt_ended), 0, terminate_attempt_ended},
 };
 

@@ -61,7 +61,8 @@ enum wire_type {
 	/* worker to supervisor */
 	WIRE_PROBED,
 	WIRE_ATTEMPT_OPENED,
-	WIRE_ATTEMPT_ENDED,
+	WIRE_ATTEMPT_FAILED, /* the same struct: its encoder is about to be closed */
+	WIRE_ATTEMPT_ENDED,  /* its thread is through */
 	WIRE_TYPE_MAX,
 };
 

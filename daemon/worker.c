@@ -47,6 +47,7 @@ static void worker_message(struct child *child, const union wire_message *messag
 		worker->silent_ns = 0;
 		break;
 	case WIRE_ATTEMPT_OPENED:
+	case WIRE_ATTEMPT_FAILED:
 	case WIRE_ATTEMPT_ENDED:
 		attempt_message(worker, message);
 		break;

@@ -103,11 +103,11 @@ static bool tell_opened(struct loop *loop, struct entry *entry)
 	return tell(loop, &m);
 }
 
-static bool tell_ended(struct loop *loop, struct entry *entry)
+static bool tell_ended(struct loop *loop, struct entry *entry, enum wire_type type)
 {
 	struct wire_attempt_ended m = entry->run->ended;
 
-	m.h = (struct wire_header){.type = WIRE_ATTEMPT_ENDED, .seq = entry->run->number};
+	m.h = (struct wire_header){.type = type, .seq = entry->run->number};
 	return tell(loop, &m);
 }
 
@@ -120,9 +120,14 @@ static bool tell_run(struct loop *loop, struct entry *entry)
 			return false;
 		entry->told |= RUN_OPENED;
 	}
+	if (news & RUN_FAILED & ~entry->told) {
+		if (!tell_ended(loop, entry, WIRE_ATTEMPT_FAILED))
+			return false;
+		entry->told |= RUN_FAILED;
+	}
 	if (!(news & RUN_ENDED))
 		return true;
-	if (!tell_ended(loop, entry))
+	if (!tell_ended(loop, entry, WIRE_ATTEMPT_ENDED))
 		return false;
 	if (!entry->run->kept)
 		run_free(entry->run);

@@ -149,9 +149,17 @@ static void announce(struct run *run)
 	atomic_store_explicit(&ring->taken, run->start.first_frame, memory_order_release);
 }
 
-static void give_memory_back(struct run *run)
+/* A close that hangs must not hide what went wrong before: that is told first. */
+static void conclude(struct run *run)
 {
 	run->ended.discarded_packets = run->frames.received - run->output.committed_packets;
+	if (run->encoder && run->ended.end != ATTEMPT_FINISHED &&
+		run->ended.end != ATTEMPT_CANCELLED)
+		tell(run, RUN_FAILED);
+}
+
+static void give_memory_back(struct run *run)
+{
 	if (run->kept)
 		return;
 	session_map_close(&run->map);
@@ -179,6 +187,7 @@ static void *run_thread(void *userdata)
 		tell(run, RUN_OPENED);
 		run_encode(run);
 	}
+	conclude(run);
 	close_encoder(run);
 	give_memory_back(run);
 	if (!slot_change(run->map.slot, SLOT_CALL_NONE, SLOT_ENDED))

@@ -38,7 +38,8 @@ struct worker_shared {
 
 /* Bits of run->news, for the loop. */
 #define RUN_OPENED 1u /* info is valid */
-#define RUN_ENDED 2u  /* ended is valid; the thread touches nothing any more */
+#define RUN_FAILED 2u /* ended is valid; the encoder is about to be closed */
+#define RUN_ENDED 4u  /* ended is valid; the thread touches nothing any more */
 
 /* What the thread had seen of the others when it last looked. */
 struct run_view {

@@ -10,7 +10,7 @@ import concurrent.futures
 import itertools
 import unittest
 
-from harness import Daemon, main
+from harness import Daemon, main, until
 
 BUDGET_MS = 500  # every call's, see harness.QUICK
 FRAMES = 24
@@ -117,6 +117,14 @@ class Ends(unittest.TestCase):
         self.assertEqual(report["outcome"], "failed")
         self.assertEqual(report["framesLost"], report["framesSubmitted"])
 
+    def test_a_close_that_hangs_does_not_hide_the_error_before(self):
+        with Daemon() as daemon:
+            report = daemon.feed(frames=FRAMES, script="send:5:error:device-lost;close:1:hang")
+            attempt = report.result()["report"]["attempts"][0]
+            self.assertEqual((attempt["end"], attempt["call"]), ("error", "send"), attempt)
+            until(lambda: daemon.counters()["reclaimed"] == 1, "the wedged close is reclaimed")
+            self.assertEqual(daemon.counters()["abandoned"], 1)
+
     def test_slow_completes(self):
         # A frame every 100 ms at 30 frames a second: three times slower than real time.
         report = self.outcome("send:*:slow:100", frames=10)
@@ -174,8 +182,6 @@ class Neighbours(unittest.TestCase):
                 self.await_reclaimed(daemon, late=0)
 
     def await_reclaimed(self, daemon, late):
-        from harness import until
-
         def reclaimed():
             counters = daemon.counters()
             return counters if counters["reclaimed"] == 1 else None
@@ -187,7 +193,6 @@ class Neighbours(unittest.TestCase):
         self.assertEqual(counters["tombstones"], 0, counters)
 
     def test_late_return_reaches_no_stream(self):
-        from harness import until
         for call, n in CALLS.items():
             with self.subTest(call), Daemon() as daemon:
                 healthy, sick = self.pair(daemon, script(call, n, "late:3000"))
