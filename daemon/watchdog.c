@@ -5,7 +5,8 @@
  * The watchdog's decision. See watchdog.h for what counts as time.
  *
  * A process counts as busy in a tick when it used at least a tenth of it: a healthy encoder waits
- * for nothing but its own threads, a wedged one sleeps.
+ * for nothing but its own threads, a wedged one sleeps. One busy tick starts the time anew, so that
+ * an encoder which a loaded host lets run only now and then is slow, not wedged.
  */
 
 #include "daemon/watchdog.h"
@@ -43,10 +44,12 @@ enum watch_verdict watchdog_tick(struct watch *watch, const struct watch_input *
 	}
 	if (!is_timed(input->word))
 		return WATCH_UNTIMED;
-	if (input->software && burned >= input->elapsed_ns / BUSY_SHARE)
-		watch->busy_ns += input->elapsed_ns;
-	else if (input->answered)
+	if (input->software && burned >= input->elapsed_ns / BUSY_SHARE) {
+		watch->busy_ns += watch->waited_ns + input->elapsed_ns;
+		watch->waited_ns = 0;
+	} else if (input->answered) {
 		watch->waited_ns += input->elapsed_ns;
+	}
 	if (watch->waited_ns > input->budget_ms * UINT64_C(1000000) ||
 		watch->waited_ns + watch->busy_ns > input->cap_ms * UINT64_C(1000000))
 		return WATCH_EXPIRED;

@@ -10,7 +10,7 @@
  * Time is what the supervisor saw pass while both it and the worker ran: a tick that came late
  * counts as one tick, and a tick in which the worker's loop did not answer counts as none (its
  * silence has a limit of its own, in the worker's record). Software is timed only while its process
- * burns no CPU, up to a cap.
+ * burns no CPU without a break, up to a cap.
  */
 
 #include <stdbool.h>

@@ -8,9 +8,10 @@ counts every frame; a healthy session on the same daemon completes.
 
 import concurrent.futures
 import itertools
+import json
 import unittest
 
-from harness import Daemon, main, until
+from harness import Daemon, main, run_tool, until
 
 BUDGET_MS = 500  # every call's, see harness.QUICK
 FRAMES = 24
@@ -151,6 +152,25 @@ class Ends(unittest.TestCase):
             with self.assertRaises(Exception):
                 feeder.process.wait(4 * BUDGET_MS / 1000)
             self.assertEqual(feeder.result()["report"]["outcome"], "complete")
+
+
+class Slow(unittest.TestCase):
+
+    def test_software_that_burns_cpu_outlives_its_budget(self):
+        """Slow is not wedged: one call takes several budgets, and the encode completes."""
+        settings = {"EncodeBudget": "200ms", "FlushBudget": "200ms", "WatchdogTick": "20ms"}
+        with Daemon(settings) as daemon:
+            feeder = daemon.feed(backend="software", codec="hevc", speed=0, frames=6, width=1920,
+                                 height=1080)
+            feeder.release()
+
+            def long_call():
+                out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
+                return [s for s in json.loads(out)["sessions"]
+                        if s["call"] in ("send", "receive", "flush") and s["callMs"] > 600]
+            until(long_call, "a call that takes three budgets")
+            report = feeder.result()["report"]
+            self.assertEqual(report["outcome"], "complete", report)
 
 
 class Neighbours(unittest.TestCase):

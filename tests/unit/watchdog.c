@@ -112,6 +112,19 @@ static void test_busy_software(void)
 		"software that sleeps is wedged");
 }
 
+static void test_starved_software(void)
+{
+	struct watch watch = {0};
+	struct watch_input input = timed_input();
+
+	input.software = true;
+	for (unsigned n = 1; n < TICKS_OF(CAP_MS) - 10; n++) {
+		input.cpu_ns += n % 10 == 0 ? TICK_NS : 0;
+		check(watchdog_tick(&watch, &input) != WATCH_EXPIRED,
+			"software that gets the CPU once a second is starved, not wedged");
+	}
+}
+
 static void test_busy_hardware(void)
 {
 	struct watch watch = {0};
@@ -163,6 +176,7 @@ int main(void)
 	test_pauses_are_not_timed();
 	test_stopped_worker();
 	test_busy_software();
+	test_starved_software();
 	test_busy_hardware();
 	test_unknown_state();
 	test_budget_table();
