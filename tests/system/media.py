@@ -62,8 +62,9 @@ def similarity(path, source):
     """The worst picture's SSIM, picture by picture, whatever the timestamps say."""
     same = "settb=1/25,setpts=N"
     text = ffmpeg("-i", path, "-i", source, "-lavfi",
-                  f"[0:v]{same}[a];[1:v]{same}[b];[a][b]ssim=stats_file=-", "-fps_mode",
-                  "passthrough", "-f", "null", "-").decode()
+                  f"[0:v]{same}[a];[1:v]{same}[b];[a][b]ssim=stats_file=-", "-an",
+                  "-fps_mode", "passthrough", "-enc_time_base", "1:25", "-f", "null",
+                  "-").decode()
     return min(float(value) for value in re.findall(r"All:([0-9.]+)", text))
 
 
