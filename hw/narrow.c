@@ -4,8 +4,8 @@
 /*
  * A request narrowed to one encoder: a list of checks in a fixed order, each of which fills its
  * field's default or refuses. What makes no sense for any encoder is -EINVAL; what this one cannot
- * do is -EOPNOTSUPP, and the refusal then says what it can. Nothing is changed silently, but speeds,
- * which every encoder maps to its own (speed_used).
+ * do is -EOPNOTSUPP, and the refusal then says what it can. Nothing is changed silently, but
+ * speeds, which every encoder maps to its own (speed_used).
  */
 
 #include <errno.h>

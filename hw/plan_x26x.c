@@ -136,7 +136,9 @@ static unsigned x265_ctu(uint32_t width, uint32_t height)
 	return width == 32 ? 16 : 0;
 }
 
-/* Its cutree writes four values at a time into a row of the look-ahead, also where there are three. */
+/*
+ * Its cutree writes four values at a time into a row of the look-ahead, also where there are three.
+ */
 #define X265_CUTREE_MIN_WIDTH 49u
 
 void x265_plan(const struct encoder_params *params, struct x26x_plan *ret)

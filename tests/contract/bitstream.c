@@ -2,8 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * One packet looked at: AV1 OBUs of the low-overhead format, NAL units of H.264 and HEVC in Annex B,
- * and the header of the null encoder. Emulation prevention does not reach the few bits read here.
+ * One packet looked at: AV1 OBUs of the low-overhead format, NAL units of H.264 and HEVC in Annex
+ * B, and the header of the null encoder. Emulation prevention does not reach the few bits read
+ * here.
  */
 
 #include "tests/contract/bitstream.h"

@@ -7,8 +7,8 @@
  * usage: contract ENCODER [CASE...]
  *
  * Each case runs in a child of its own, as every software attempt does in the daemon: a crash or a
- * hang fails that case alone. Its stdout and stderr are a file that must stay empty, since an encoder
- * writes nothing there. Exit code 77, skipped, where the library is not installed.
+ * hang fails that case alone. Its stdout and stderr are a file that must stay empty, since an
+ * encoder writes nothing there. Exit code 77, skipped, where the library is not installed.
  */
 
 #include <signal.h>

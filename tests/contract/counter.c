@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The frame counter. Bits stand row by row in a grid of 5 by 4 blocks. A block is read as the mean of
- * its middle quarter, far from what a deblocking filter or an edge can do.
+ * The frame counter. Bits stand row by row in a grid of 5 by 4 blocks. A block is read as the mean
+ * of its middle quarter, far from what a deblocking filter or an edge can do.
  */
 
 #include "tests/contract/counter.h"

@@ -4,10 +4,10 @@
 #define VENCD_TESTS_COUNTER_H
 
 /*
- * A frame counter drawn into the picture: 16 bits and a checksum as a grid of black and white blocks
- * that fills it, over a moving texture. It survives every quantiser, is read back from the decoded
- * picture, and shows what a count of frames does not: a wrong, repeated, lost or displaced picture.
- * The chroma planes have a colour of their own each, so that swapped ones are noticed.
+ * A frame counter drawn into the picture: 16 bits and a checksum as a grid of black and white
+ * blocks that fills it, over a moving texture. It survives every quantiser, is read back from the
+ * decoded picture, and shows what a count of frames does not: a wrong, repeated, lost or displaced
+ * picture. The chroma planes have a colour of their own each, so that swapped ones are noticed.
  */
 
 #include <stdint.h>
@@ -25,7 +25,9 @@ struct counter_picture {
 /* Draws value % COUNTER_VALUES into the whole picture. */
 void counter_draw(const struct counter_picture *picture, uint32_t value);
 
-/* Adds noise of -amplitude to amplitude (8-bit scale, at most 32) to the luma; seed decides which. */
+/*
+ * Adds noise of -amplitude to amplitude (8-bit scale, at most 32) to the luma; seed decides which.
+ */
 void counter_add_noise(const struct counter_picture *picture, uint32_t seed, unsigned amplitude);
 
 /*
@@ -34,7 +36,10 @@ void counter_add_noise(const struct counter_picture *picture, uint32_t seed, uns
  */
 int counter_read(const struct counter_picture *picture);
 
-/* The mean squared error between the luma of two planar pictures of one size and format, 8-bit scale. */
+/*
+ * The mean squared error between the luma of two planar pictures of one size and format, 8-bit
+ * scale.
+ */
 double counter_difference(const struct counter_picture *a, const struct counter_picture *b);
 
 #endif

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The way back: packets through a decoder, the counter read from every picture. A decoder that hides
- * an error shows a wrong picture, which the counter tells.
+ * The way back: packets through a decoder, the counter read from every picture. A decoder that
+ * hides an error shows a wrong picture, which the counter tells.
  */
 
 #include "tests/contract/decode.h"
@@ -144,9 +144,9 @@ static void check_format(const struct run *run, const AVFrame *f)
 }
 
 /*
- * Above speed 8 SVT-AV1 2.3 now and then leaves a block that turned from black to white as it was; its
- * own reconstruction shows it too (docs/encoders.md). A picture without a legible counter is let pass
- * there, if there are few.
+ * Above speed 8 SVT-AV1 2.3 now and then leaves a block that turned from black to white as it was;
+ * its own reconstruction shows it too (docs/encoders.md). A picture without a legible counter is
+ * let pass there, if there are few.
  */
 static bool may_be_unreadable(struct decoding *d, const struct run *run)
 {

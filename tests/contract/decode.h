@@ -16,12 +16,14 @@ struct decoded {
 };
 
 /*
- * Decodes the packets of the runs one after another with one decoder, as if they were one stream, and
- * requires exactly the frames that were drawn, in order, each once, at the visible size.
+ * Decodes the packets of the runs one after another with one decoder, as if they were one stream,
+ * and requires exactly the frames that were drawn, in order, each once, at the visible size.
  */
 void decode_runs(const struct run *const *runs, unsigned n, struct decoded *ret);
 
-/* The same for one run; ret may be NULL. Does nothing for the null encoder, whose packets are none. */
+/*
+ * The same for one run; ret may be NULL. Does nothing for the null encoder, whose packets are none.
+ */
 void decode_run(const struct run *run, struct decoded *ret);
 
 #endif

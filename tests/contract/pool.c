@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The frame pool. An encoder that writes to a frame, or reads behind the last one, crashes the case.
+ * The frame pool. An encoder that writes to a frame, or reads behind the last one, crashes the
+ * case.
  */
 
 #include "tests/contract/pool.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
-/* Rate controls and speeds: each that the catalogue lists works, and what is asked for has an effect. */
+/*
+ * Rate controls and speeds: each that the catalogue lists works, and what is asked for has an
+ * effect.
+ */
 
 #include <stdlib.h>
 
@@ -40,8 +43,8 @@ static size_t bytes_at(
 }
 
 /*
- * A controller has a few seconds here, and a picture that is hard: half to twice the rate is what can
- * be asked of it. The null encoder's packets have the size that its script says.
+ * A controller has a few seconds here, and a picture that is hard: half to twice the rate is what
+ * can be asked of it. The null encoder's packets have the size that its script says.
  */
 static void check_bitrate(const struct encoder_limits *limits, uint32_t latency, uint32_t rate)
 {

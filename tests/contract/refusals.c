@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
-/* Requests that must be refused, each by the right name, and what is filled in where nothing was said. */
+/*
+ * Requests that must be refused, each by the right name, and what is filled in where nothing was
+ * said.
+ */
 
 #include <errno.h>
 #include <stdlib.h>

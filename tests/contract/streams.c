@@ -77,7 +77,9 @@ static void sizes(const struct encoder_limits *limits)
 		check_size(limits, &odd[i], VENCD_FORMAT_I420);
 }
 
-/* The widest and the highest; both at once would be gigabytes. HEVC's thinnest are not its longest. */
+/*
+ * The widest and the highest; both at once would be gigabytes. HEVC's thinnest are not its longest.
+ */
 static void largest(const struct encoder_limits *limits)
 {
 	uint32_t thin = limits->min_width < 34 ? 34 : limits->min_width;

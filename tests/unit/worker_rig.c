@@ -69,7 +69,10 @@ const union wire_message *rig_expect(struct rig *rig, enum wire_type type)
 	struct pollfd p = {.fd = rig->fd, .events = POLLIN};
 	int r;
 
-	/* A failure is told before the close and again after it: whoever asks for the end gets that. */
+	/*
+	 * A failure is told before the close and again after it: whoever asks for the end gets
+	 * that.
+	 */
 	do {
 		CHECK_EQUAL(poll(&p, 1, RIG_PATIENCE_S * 1000), 1);
 		r = wire_receive(rig->fd, &m, NULL, NULL);
