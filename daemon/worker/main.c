@@ -9,6 +9,7 @@
  */
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/wire.h"
@@ -37,6 +39,24 @@ static bool is_orphan(int fd)
 	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
+/*
+ * SVT-AV1 makes its threads real-time ones where it may, which is as root: they would go before the
+ * supervisor and everything else on the machine.
+ */
+static int give_up_priority(void)
+{
+	const struct rlimit none = {0, 0};
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (setrlimit(RLIMIT_RTPRIO, &none) < 0 || syscall(SYS_capget, &header, sets) < 0)
+		return -1;
+	sets[CAP_TO_INDEX(CAP_SYS_NICE)].effective &= ~CAP_TO_MASK(CAP_SYS_NICE);
+	sets[CAP_TO_INDEX(CAP_SYS_NICE)].permitted &= ~CAP_TO_MASK(CAP_SYS_NICE);
+	sets[CAP_TO_INDEX(CAP_SYS_NICE)].inheritable &= ~CAP_TO_MASK(CAP_SYS_NICE);
+	return (int)syscall(SYS_capset, &header, sets);
+}
+
 static int confine(void)
 {
 	const struct rlimit no_core = {0, 0};
@@ -44,6 +64,8 @@ static int confine(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
+		return -1;
+	if (give_up_priority() < 0)
 		return -1;
 	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
 }
@@ -55,7 +77,7 @@ int main(void)
 		return 2;
 	}
 	if (confine() < 0) {
-		perror("vencd-worker: prctl");
+		perror("vencd-worker: cannot confine itself");
 		_exit(EXIT_FAILURE);
 	}
 	if (fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0 || is_orphan(WIRE_FD))
