@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """The machine, the daemon, and its processes as /proc shows them."""
+import ctypes
 import json
 import os
 import pathlib
@@ -20,6 +21,14 @@ CORES = len(os.sched_getaffinity(0))
 
 # The defaults, but for what the rows need: a null encoder, and 200 sessions of one user.
 SETTINGS = {"NullEncoder": "yes", "SessionsPerUser": "256", "LogLevel": "warning"}
+
+
+def give_up_priority():
+    """As root, SVT-AV1 makes its threads real-time ones, in whichever program: not here."""
+    pr_capbset_drop, cap_sys_nice = 24, 23
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0 and libc.prctl(pr_capbset_drop, cap_sys_nice, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_CAPBSET_DROP)")
 
 
 def output_of(*command):
