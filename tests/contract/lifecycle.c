@@ -4,6 +4,7 @@
 /* When the functions may be called, and when a frame is let go of. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/contract/cases.h"
 #include "tests/contract/check.h"
@@ -95,6 +96,24 @@ static void flush_close(const struct encoder_limits *limits)
 	end(&s, 1);
 }
 
+/* What the library refuses by itself ends in a status and its own words, not on stderr. */
+static void says_why(const struct encoder_limits *limits)
+{
+	struct session s = {0};
+	enum encoder_status status;
+
+	run_init(&s.run, limits);
+	run_narrow(&s.run);
+	s.run.params.request.width = 1;
+	s.host = (struct encoder_host){pool_done, &s.pool, "", s.run.text};
+	if (!limits->codec)
+		return;
+	status = s.run.ops->open(&s.encoder, &s.run.params, &s.host, &s.run.info);
+	REQUIRE(encoder_status_class(status) != ENCODER_CLASS_NONE, "a picture of one column: %s",
+		encoder_status_name(status));
+	REQUIRE(strlen(s.run.text) > 20, "refused with nothing but \"%s\"", s.run.text);
+}
+
 /* One instance after another in one process. */
 static void again(const struct encoder_limits *limits)
 {
@@ -104,6 +123,23 @@ static void again(const struct encoder_limits *limits)
 		run_init(&run, limits);
 		run.frames = 3;
 		run.request.latency = i == 1 ? VENCD_LATENCY_LIVE : VENCD_LATENCY_FILE;
+		run_encode(&run);
+		decode_run(&run, NULL);
+		run_clear(&run);
+	}
+}
+
+/* Small pictures in memory that was used before: where libraries read what they never wrote. */
+static void again_small(const struct encoder_limits *limits)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		struct run run;
+
+		run_init(&run, limits);
+		run.request.width = run.request.height = limits->min_width < 32 ? 32
+										: limits->min_width;
+		run.request.b_frames = 0;
+		run.frames = 100;
 		run_encode(&run);
 		decode_run(&run, NULL);
 		run_clear(&run);
@@ -138,7 +174,9 @@ const struct contract_case lifecycle_cases[] = {
 	{"send-close", send_close},
 	{"nothing-yet", nothing_yet},
 	{"flush-close", flush_close},
+	{"says-why", says_why},
 	{"again", again},
+	{"again-small", again_small},
 	{"lengths", lengths},
 	{0},
 };

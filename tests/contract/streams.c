@@ -174,7 +174,7 @@ static void keyframes(const struct encoder_limits *limits)
 /* Every run has a pool of needs_frames; here in all the ways that it depends on. */
 static void pools(const struct encoder_limits *limits)
 {
-	static const int speeds[] = {4, 8, 9, 13};
+	static const int speeds[] = {4, 8, 10};
 	static const uint32_t threads[] = {1, 5, 24};
 
 	for (unsigned i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
