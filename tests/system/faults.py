@@ -179,8 +179,14 @@ class Neighbours(unittest.TestCase):
     def pair(self, daemon, text):
         healthy = daemon.feed(frames=60, end="finish", script="hold=2")
         healthy.await_ready()
+        # While its encoder is being opened nobody else is given the worker.
+        until(lambda: self.frames_encoded(daemon), "the healthy session's encoder is open")
         sick = daemon.feed(frames=FRAMES, script=text)
         return healthy, sick
+
+    def frames_encoded(self, daemon):
+        out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
+        return sum(session["framesEncoded"] for session in json.loads(out)["sessions"])
 
     def check_same_worker(self, one, other):
         pids = [r["report"]["attempts"][0]["pid"] for r in (one, other)]
@@ -191,7 +197,7 @@ class Neighbours(unittest.TestCase):
             with self.subTest(call), Daemon() as daemon:
                 healthy, sick = self.pair(daemon, script(call, n, "hang"))
                 wedged = sick.result()
-                counters = daemon.counters()
+                counters = until(lambda: self.tainted(daemon), "the tainted worker is seen")
                 self.assertEqual(counters["tainted"], 1, counters)
                 self.assertEqual(counters["abandoned"], 1, counters)
                 self.assertEqual(counters["leakedThreads"], 1, counters)
@@ -200,6 +206,11 @@ class Neighbours(unittest.TestCase):
                 self.assertEqual(fine["report"]["outcome"], "complete", fine)
                 self.assertEqual(fine["contiguous"], 60)
                 self.await_reclaimed(daemon, late=0)
+
+    def tainted(self, daemon):
+        """The counters once they tell of it: they follow a little later than the report."""
+        counters = daemon.counters()
+        return counters if counters["abandoned"] else None
 
     def await_reclaimed(self, daemon, late):
         def reclaimed():
