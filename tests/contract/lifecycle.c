@@ -104,12 +104,12 @@ static void says_why(const struct encoder_limits *limits)
 
 	run_init(&s.run, limits);
 	run_narrow(&s.run);
-	s.run.params.request.width = 1;
+	s.run.params.request.width = 0;
 	s.host = (struct encoder_host){pool_done, &s.pool, "", s.run.text};
 	if (!limits->codec)
 		return;
 	status = s.run.ops->open(&s.encoder, &s.run.params, &s.host, &s.run.info);
-	REQUIRE(encoder_status_class(status) != ENCODER_CLASS_NONE, "a picture of one column: %s",
+	REQUIRE(encoder_status_class(status) != ENCODER_CLASS_NONE, "a picture without columns: %s",
 		encoder_status_name(status));
 	REQUIRE(strlen(s.run.text) > 20, "refused with nothing but \"%s\"", s.run.text);
 }
