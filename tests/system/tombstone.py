@@ -4,11 +4,12 @@
 
 The worker writes a line to stderr, which is a file on a frozen file system: it sleeps there without
 being interruptible until the file system is thawed. The supervisor's own log writer sleeps there as
-well, which must not hold up the supervisor. Needs root and loop devices; skipped without.
+well, which must not hold up the supervisor. Needs root, mount and loop devices; skipped without.
 """
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -45,6 +46,7 @@ class Frozen:
 
 
 @unittest.skipIf(os.geteuid() != 0, "needs root")
+@unittest.skipUnless(shutil.which("mount"), "needs mount")
 class Tombstone(unittest.TestCase):
 
     def test_counted_and_never_waited_for(self):
