@@ -134,7 +134,7 @@ def ivf_payload(path):
 
 
 def compare_outputs(bench):
-    """Of the same work the same bytes come out; metadata may differ, as where chroma samples lie."""
+    """Of the same work the same bytes come out; metadata may differ (chroma location)."""
     streams = {name: ivf_payload(bench.scratch / f"{name}.ivf") for name in ("app", "tool", "pipe")}
     streams["client"] = (bench.scratch / "client.obu").read_bytes()
     names = {"app": "SvtAv1EncApp", "tool": "vencctl", "pipe": "ffmpeg", "client": "client"}

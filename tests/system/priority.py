@@ -3,8 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """An encoder's threads do not go before the supervisor, which has to watch them.
 
-As root, where libraries may make their threads real-time ones, this shows it; an ordinary user's can
-not.
+As root, where libraries may make their threads real-time ones, this shows it; an ordinary user's
+can not.
 """
 
 import os
