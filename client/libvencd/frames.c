@@ -129,6 +129,7 @@ int vencd_session_finish(struct vencd_session *session)
 	if (session->phase != SESSION_OPEN)
 		return 0;
 	session->phase = SESSION_FINISHED;
+	session->starved = 0; /* slots that come back now are of no use */
 	atomic_store_explicit(&session->submit->finished, session->head + 1, memory_order_release);
 	session_wake(session);
 	return 0;

@@ -296,6 +296,13 @@ static void test_arm(void)
 	CHECK_EQUAL(atomic_load(&fake.submit->sleeping), 1);
 	expect_receive(-EAGAIN); /* awake: nobody need write for it */
 	CHECK_EQUAL(atomic_load(&fake.submit->sleeping), 0);
+	/* Nor is one that comes back when no frame follows. */
+	CHECK_EQUAL(vencd_frame_submit(session, frame.slot, 5, 0), 0);
+	CHECK_EQUAL(vencd_frame_acquire(session, &frame), -EAGAIN);
+	vencd_session_finish(session);
+	fake_release(&fake, 0, 2);
+	fake_publish(&fake, 0);
+	CHECK_EQUAL(vencd_session_arm(session), 0);
 	close_all(&fake);
 }
 
