@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import shutil
 import signal
 import socket
@@ -60,16 +61,28 @@ def free_bytes(path):
     return stat.f_bavail * stat.f_frsize
 
 
-def busy(seconds=1.0):
-    """The share of all cores that others use while the bench does nothing, 0 to 1."""
-    def read():
+class Use:
+    """Of the machine's cores, by the bench with all that it starts, and by others."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.before = self.read()
+
+    def read(self):
+        """Ticks of all cores together: all there were, those that we used, and others."""
         line = pathlib.Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
         fields = [int(field) for field in line.split()[1:9]]
-        return sum(fields), fields[3] + fields[4]
-    before = read()
-    time.sleep(seconds)
-    after = read()
-    return round(1 - (after[1] - before[1]) / max(after[0] - before[0], 1), 3)
+        ours = self.daemon.cpu_ticks()
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            use = resource.getrusage(who)
+            ours += (use.ru_utime + use.ru_stime) * TICKS
+        return sum(fields), ours, sum(fields) - fields[3] - fields[4] - ours
+
+    def since(self):
+        """Our CPU seconds, and the share of others (0 to 1; a few ticks are rounding)."""
+        after = self.read()
+        total, ours, others = (new - old for new, old in zip(after, self.before))
+        return round(ours / TICKS, 2), round(others / total, 3) if others > 4 else 0.0
 
 
 class Daemon:
@@ -88,15 +101,19 @@ class Daemon:
             self.process = subprocess.Popen(
                 [VENCD, "--config", config],
                 env={**os.environ, "NOTIFY_SOCKET": str(path / "notify")})
-            while "READY=1" not in notify.recv(4096).decode().split("\n"):
-                pass
-        self.await_probes()
+            try:
+                while "READY=1" not in notify.recv(4096).decode().split("\n"):
+                    pass
+                self.await_probes()
+            except BaseException:
+                self.process.kill()
+                raise
 
     def await_probes(self):
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
             out = output_of(BUILD / "vencctl", "--socket", self.socket, "devices", "--json")
-            if all(row["probedUs"] for row in json.loads(out)["devices"]):
+            if all(row["state"] != "probing" for row in json.loads(out)["devices"]):
                 self.settle()
                 return
             time.sleep(0.1)
@@ -111,17 +128,19 @@ class Daemon:
             before = now
             time.sleep(0.05)
 
-    def processes(self):
-        """Pids of the supervisor and its children."""
+    def processes(self, dead=False):
+        """Pids of the supervisor and its children; on demand also of those not reaped yet."""
         pids = [self.process.pid]
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == self.process.pid and fields[0] != "Z":
-                pids.append(int(stat.parent.name))
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            fields = stat_fields(path.name)
+            if fields and int(fields[1]) == self.process.pid and (dead or fields[0] != "Z"):
+                pids.append(int(path.name))
         return sorted(pids)
+
+    def cpu_ticks(self):
+        """Of its processes, also those that have ended."""
+        fields = stat_fields(self.process.pid)
+        return int(fields[13]) + int(fields[14]) + sum(map(cpu_ticks, self.processes(dead=True)))
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -135,13 +154,18 @@ class Daemon:
         self.stop()
 
 
-def cpu_ticks(pid):
+def stat_fields(pid):
+    """Those of /proc/PID/stat behind the name; [] for a process that is gone."""
     try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
-        return 0
-    fields = stat.rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+        return []
+    return text.rpartition(")")[2].split()
+
+
+def cpu_ticks(pid):
+    fields = stat_fields(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
 
 
 def memory_of(pids):

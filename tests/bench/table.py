@@ -4,7 +4,7 @@
 import dataclasses
 import statistics
 
-BUSY = 0.05  # above this share of the machine, others disturb the figures
+BUSY = 0.05  # others that use more of the machine than this disturb what is measured
 
 
 @dataclasses.dataclass
@@ -60,15 +60,24 @@ def line_of(row):
             row.wanted, holds]
 
 
+def disturbance(result):
+    others = result["others"]
+    disturbed = sum(share > BUSY for share in others)
+    if disturbed:
+        return [f"DISTURBED: in {disturbed} of {len(others)} turns others used more than "
+                f"{BUSY:.0%} of the machine, up to {max(others):.0%}; "
+                f"{result['repeated']} were repeated"]
+    return [f"others used at most {max(others, default=0):.0%} of the machine; "
+            f"{result['repeated']} turns with more were repeated"]
+
+
 def render(result, rows):
     host = result["machine"]
-    busy = max(result["busy_before"], result["busy_after"])
     head = ["what", "unit", "vencd", "against", "", "ratio", "wanted", "holds"]
     lines = ["", f"{host['cpu']}, {host['cores']} cores, Linux {host['kernel']}; "
              f"FFmpeg {host['ffmpeg']}, SVT-AV1 {host['svtav1']}",
              f"{result['rounds']} rounds in turns; median, and half of what they lie apart", ""]
-    if busy > BUSY:
-        lines.append(f"Others used up to {busy:.0%} of this machine: the figures are disturbed.\n")
+    lines[-1:] = disturbance(result) + [""]
     lines += columns([head, *map(line_of, rows)])
     lines += ["", *(f"{row.what}: {row.note}" for row in rows if row.note)]
     lines += [f"{name}: {text}" for name, text in result["facts"].items()]
