@@ -163,7 +163,7 @@ struct vencd_params {
 /* A refusal of the daemon: a named error of io.vencd.Encoder with fields that say what to do. */
 struct vencd_refusal {
 	char error[64];         /* varlink error, such as io.vencd.Encoder.Unsupported */
-	char parameter[32];     /* the field of the request that was refused, or "" */
+	char parameter[32];     /* the refused field, as the interface spells it, or "" */
 	char value[64];         /* what was asked for, or "" */
 	char reason[256];       /* one sentence */
 	char alternatives[256]; /* what would be accepted, or "" */

@@ -120,7 +120,8 @@ void supervisor_stop(struct supervisor *supervisor)
 		cut_all(supervisor);
 		return;
 	}
-	log_info("stopping: %u sessions are open", supervisor->n_sessions);
+	log_info("stopping: %u open session%s", supervisor->n_sessions,
+		supervisor->n_sessions == 1 ? "" : "s");
 	(void)sd_notify(0, "STOPPING=1");
 	supervisor->state = SUPERVISOR_STOPPING;
 	listen_stop(supervisor);

@@ -193,9 +193,9 @@ static int narrow_times(const struct narrowing *n)
 		struct vencd_rational *ratio;
 		bool optional;
 	} ratios[] = {
-		{"time_base", &n->p->time_base, false},
-		{"frame_rate", &n->p->frame_rate, true},
-		{"sample_aspect", &n->p->sample_aspect, true},
+		{"timeBase", &n->p->time_base, false},
+		{"frameRate", &n->p->frame_rate, true},
+		{"sampleAspect", &n->p->sample_aspect, true},
 	};
 
 	for (unsigned i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++) {
@@ -230,8 +230,8 @@ static int narrow_enums(const struct narrowing *n)
 	} enums[] = {
 		{"latency", &n->p->latency, VENCD_LATENCY_LIVE, VENCD_LATENCY_FILE},
 		{"backend", &n->p->backend, VENCD_BACKEND_NULL, VENCD_BACKEND_ANY},
-		{"on_failure", &n->p->on_failure, VENCD_ON_FAILURE_FAIL, VENCD_ON_FAILURE_FAILOVER},
-		{"rate_control", &n->p->rate_control, VENCD_RATE_CBR, 0},
+		{"onFailure", &n->p->on_failure, VENCD_ON_FAILURE_FAIL, VENCD_ON_FAILURE_FAILOVER},
+		{"rateControl", &n->p->rate_control, VENCD_RATE_CBR, 0},
 	};
 
 	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++) {
@@ -266,7 +266,7 @@ static int narrow_rate_control(const struct narrowing *n)
 		return 0;
 	list_names(names, sizeof(names), exist, rate_name);
 	set_value(n, "%s", rate_name(n->p->rate_control));
-	return refuse(n, -EOPNOTSUPP, "rate_control", names,
+	return refuse(n, -EOPNOTSUPP, "rateControl", names,
 		"%s has no such rate control in %s latency", n->limits->title,
 		vencd_latency_name((enum vencd_latency)n->p->latency));
 }
@@ -289,7 +289,7 @@ static int narrow_bitrate(const struct narrowing *n)
 
 	if (r < 0)
 		return r;
-	r = check_given(n, "max_bitrate", most != 0, n->p->rate_control == VENCD_RATE_CAPPED_VBR);
+	r = check_given(n, "maxBitrate", most != 0, n->p->rate_control == VENCD_RATE_CAPPED_VBR);
 	if (r < 0)
 		return r;
 	set_value(n, "%llu", (unsigned long long)(most ? most : bitrate));
@@ -297,11 +297,11 @@ static int narrow_bitrate(const struct narrowing *n)
 		return refuse(n, -EINVAL, "bitrate", no_alternatives,
 			"below %u bits a second; is it in kbit/s?", BITRATE_MIN);
 	if (most && most < bitrate)
-		return refuse(n, -EINVAL, "max_bitrate", no_alternatives,
+		return refuse(n, -EINVAL, "maxBitrate", no_alternatives,
 			"the maximum is below the average of %llu", (unsigned long long)bitrate);
 	snprintf(below, sizeof(below), "up to %llu", (unsigned long long)limit);
 	if (limit && (bitrate > limit || most > limit))
-		return refuse(n, -EOPNOTSUPP, most > limit ? "max_bitrate" : "bitrate", below,
+		return refuse(n, -EOPNOTSUPP, most > limit ? "maxBitrate" : "bitrate", below,
 			"%s takes no more than %llu bits a second", n->limits->title,
 			(unsigned long long)limit);
 	return 0;
@@ -319,7 +319,7 @@ static int narrow_frame_rate(const struct narrowing *n)
 		return 0;
 	set_value(n, "%d/%d", rate.num, rate.den);
 	snprintf(range, sizeof(range), "1 to %d, or rate control quality", (int)most);
-	return refuse(n, -EOPNOTSUPP, "frame_rate", range,
+	return refuse(n, -EOPNOTSUPP, "frameRate", range,
 		"%s cannot count bits at this frame rate", n->limits->title);
 }
 
@@ -379,15 +379,15 @@ static int narrow_b_frames(const struct narrowing *n)
 
 	set_value(n, "%d", n->p->b_frames);
 	if (n->p->b_frames < -1 || n->p->b_frames > 1)
-		return refuse(n, -EINVAL, "b_frames", "0, 1", "it is 1, 0, or -1 for the default");
+		return refuse(n, -EINVAL, "bFrames", "0, 1", "it is 1, 0, or -1 for the default");
 	if (n->p->b_frames == 1 && n->p->latency == VENCD_LATENCY_LIVE)
-		return refuse(n, -EINVAL, "b_frames", "0",
+		return refuse(n, -EINVAL, "bFrames", "0",
 			"latency live means that no frame waits for another");
 	if (n->p->b_frames == -1)
 		n->p->b_frames = with;
 	if (n->p->b_frames ? with : without)
 		return 0;
-	return refuse(n, -EOPNOTSUPP, "b_frames", n->p->b_frames ? "0" : "1",
+	return refuse(n, -EOPNOTSUPP, "bFrames", n->p->b_frames ? "0" : "1",
 		"%s has rate control %s only %s B frames", n->limits->title,
 		rate_name(n->p->rate_control), n->p->b_frames ? "without" : "with");
 }

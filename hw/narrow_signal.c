@@ -39,8 +39,8 @@ const char *colour_fault(const struct vencd_colour *c, const char **parameter)
 		{"colour.primaries", c->primaries, PRIMARIES},
 		{"colour.transfer", c->transfer, TRANSFERS},
 		{"colour.matrix", c->matrix, MATRICES},
-		{"colour.full_range", c->full_range, RANGES},
-		{"colour.chroma_location", c->chroma_location, CHROMA_LOCATIONS},
+		{"colour.fullRange", c->full_range, RANGES},
+		{"colour.chromaLocation", c->chroma_location, CHROMA_LOCATIONS},
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -53,20 +53,20 @@ const char *colour_fault(const struct vencd_colour *c, const char **parameter)
 
 static const char *mastering_fault(const struct vencd_hdr *h, const char **parameter)
 {
-	*parameter = "hdr.max_luminance";
+	*parameter = "hdr.maxLuminance";
 	if (!h->max_luminance)
 		return "not given, but other fields of the mastering display are";
 	if (h->max_luminance > LUMINANCE_MAX)
 		return "above 10000 cd/m2";
-	*parameter = "hdr.min_luminance";
+	*parameter = "hdr.minLuminance";
 	if (h->min_luminance >= h->max_luminance)
 		return "not below the maximum";
-	*parameter = "hdr.display_primaries";
+	*parameter = "hdr.displayPrimaries";
 	for (unsigned i = 0; i < 3; i++)
 		if (h->display_primaries[i][0] > COORDINATE_MAX ||
 			h->display_primaries[i][1] > COORDINATE_MAX)
 			return "a coordinate above 1.0";
-	*parameter = "hdr.white_point";
+	*parameter = "hdr.whitePoint";
 	if (h->white_point[0] > COORDINATE_MAX || h->white_point[1] > COORDINATE_MAX)
 		return "a coordinate above 1.0";
 	return NULL;
@@ -89,7 +89,7 @@ const char *hdr_fault(const struct vencd_hdr *h, const char **parameter)
 		if (fault)
 			return fault;
 	}
-	*parameter = "hdr.max_average_light";
+	*parameter = "hdr.maxAverageLight";
 	if (h->max_average_light > h->max_content_light)
 		return "above the maximum content light level";
 	return NULL;

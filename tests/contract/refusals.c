@@ -73,35 +73,35 @@ static const struct refused nonsense[] = {
 	{"width, height", -EOPNOTSUPP, too_narrow},
 	{"format", -EINVAL, no_format},
 	{"format", -EINVAL, unknown_format},
-	{"time_base", -EINVAL, no_time_base},
-	{"time_base", -EINVAL, backward_time},
-	{"frame_rate", -EINVAL, half_frame_rate},
-	{"sample_aspect", -EINVAL, negative_aspect},
-	{"rate_control", -EINVAL, unknown_rate_control},
+	{"timeBase", -EINVAL, no_time_base},
+	{"timeBase", -EINVAL, backward_time},
+	{"frameRate", -EINVAL, half_frame_rate},
+	{"sampleAspect", -EINVAL, negative_aspect},
+	{"rateControl", -EINVAL, unknown_rate_control},
 	{"bitrate", -EINVAL, vbr_without_bitrate},
 	{"bitrate", -EINVAL, quality_with_bitrate},
 	{"quality", -EINVAL, vbr_with_quality},
-	{"max_bitrate", -EINVAL, vbr_with_maximum},
+	{"maxBitrate", -EINVAL, vbr_with_maximum},
 	{"bitrate", -EINVAL, tiny_bitrate},
 	{"latency", -EINVAL, unknown_latency},
 	{"backend", -EINVAL, unknown_backend},
-	{"on_failure", -EINVAL, unknown_on_failure},
+	{"onFailure", -EINVAL, unknown_on_failure},
 	{"quality", -EINVAL, quality_below},
 	{"quality", -EINVAL, quality_above_all},
 	{"speed", -EINVAL, speed_above},
 	{"speed", -EINVAL, speed_below},
 	{"gop", -EINVAL, endless_gop},
-	{"b_frames", -EINVAL, odd_b_frames},
-	{"b_frames", -EINVAL, live_b_frames},
+	{"bFrames", -EINVAL, odd_b_frames},
+	{"bFrames", -EINVAL, live_b_frames},
 	{"colour.primaries", -EINVAL, reserved_primaries},
 	{"colour.matrix", -EINVAL, unknown_matrix},
-	{"colour.full_range", -EINVAL, unknown_range},
-	{"colour.chroma_location", -EINVAL, unknown_location},
-	{"hdr.max_luminance", -EINVAL, bright},
-	{"hdr.min_luminance", -EINVAL, dark},
-	{"hdr.white_point", -EINVAL, colourful},
-	{"hdr.max_average_light", -EINVAL, average_above},
-	{"hdr.max_luminance", -EINVAL, partial_mastering},
+	{"colour.fullRange", -EINVAL, unknown_range},
+	{"colour.chromaLocation", -EINVAL, unknown_location},
+	{"hdr.maxLuminance", -EINVAL, bright},
+	{"hdr.minLuminance", -EINVAL, dark},
+	{"hdr.whitePoint", -EINVAL, colourful},
+	{"hdr.maxAverageLight", -EINVAL, average_above},
+	{"hdr.maxLuminance", -EINVAL, partial_mastering},
 };
 
 static void expect_refusal(const struct encoder_limits *limits, const struct vencd_params *request,
@@ -143,7 +143,7 @@ static void refuses_its_own(const struct encoder_limits *limits)
 			run_init(&run, limits);
 			run.request.latency = latency;
 			run.request.rate_control = rate;
-			expect_refusal(limits, &run.request, "rate_control", -EOPNOTSUPP);
+			expect_refusal(limits, &run.request, "rateControl", -EOPNOTSUPP);
 		}
 	run_init(&run, limits);
 	run.request.width++;
