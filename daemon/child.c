@@ -3,7 +3,7 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, our stderr, and the one or two fds that it needs. SIGKILL is the only signal sent. A
+ * stdout, a pipe to us as stderr (child_stderr.c), and the one or two fds that it needs. SIGKILL is the only signal sent. A
  * child that does not die in KillGrace is a tombstone: counted by its owner, never waited for.
  *
  * No fd is ever received from a child: wire_receive() is called with no room for any.
@@ -36,14 +36,6 @@ struct child_message {
 	unsigned n;
 	int fds[WIRE_MAX_FDS];
 };
-
-#if defined(__has_feature)
-#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SANITIZER 1
-#else
-#define HAS_SANITIZER 0
-#endif
 
 /* What a child may inherit; LD_*, LIBVA_* and VK_* never come from our own environment. */
 static const char *const allowed_environment[] = {"LANG", "LC_ALL", "TZ",
@@ -84,12 +76,18 @@ static int spawn_environment(char **ret, size_t max)
 	return 0;
 }
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, int fd, int fd4)
+/* What a child is given; fd4 may be -1. */
+struct child_fds {
+	int fd, fd4, err;
+};
+
+static int spawn_actions(posix_spawn_file_actions_t *actions, int fd, int fd4, int err)
 {
 	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
 
-	/* Both are above 4 already (spawn_process() sees to it): neither dup clobbers the other. */
+	/* All are above 4 already (spawn_process() sees to it): no dup clobbers another. */
 	r = r ? r : posix_spawn_file_actions_adddup2(actions, 0, 1);
+	r = r ? r : posix_spawn_file_actions_adddup2(actions, err, 2);
 	r = r ? r : posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD);
 	if (fd4 >= 0)
 		r = r ? r : posix_spawn_file_actions_adddup2(actions, fd4, WIRE_FD + 1);
@@ -113,19 +111,20 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	return -(r ? r : posix_spawnattr_setsigdefault(attributes, &all));
 }
 
-static int spawn_process(const char *path, const char *program, int fd, int fd4, int *ret_pidfd)
+static int spawn_process(
+	const char *path, const char *program, const struct child_fds *fds, int *ret_pidfd)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char *environment[16] = {NULL};
 	char *argv[] = {(char *)program, NULL};
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD + 2);
-	int high4 = fd4 >= 0 ? fcntl(fd4, F_DUPFD_CLOEXEC, WIRE_FD + 2) : -1;
-	int r = high < 0 || (fd4 >= 0 && high4 < 0) ? -errno : 0;
+	int high = fcntl(fds->fd, F_DUPFD_CLOEXEC, WIRE_FD + 2);
+	int high4 = fds->fd4 >= 0 ? fcntl(fds->fd4, F_DUPFD_CLOEXEC, WIRE_FD + 2) : -1;
+	int r = high < 0 || (fds->fd4 >= 0 && high4 < 0) ? -errno : 0;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	r = r ? r : spawn_actions(&actions, high, high4);
+	r = r ? r : spawn_actions(&actions, high, high4, fds->err);
 	r = r ? r : spawn_attributes(&attributes);
 	r = r ? r : spawn_environment(environment, 16);
 	r = r ? r : -pidfd_spawn(ret_pidfd, path, &actions, &attributes, argv, environment);
@@ -240,6 +239,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return 0;
 	child->death = sd_event_source_disable_unref(child->death);
+	child_stderr_drain(&child->err);
 	hear_last_words(child);
 	child_hang_up(child);
 	child->ops->dead(child, &info);
@@ -281,34 +281,57 @@ static int wire_pair(int ret[2])
 	return 0;
 }
 
-int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
-	uint64_t grace_us, int fd, int fd4)
+/* Starts the program and what watches it. */
+static int child_start(struct child *child, sd_event *event, const struct child_fds *fds)
 {
-	int pair[2] = {-1, -1}, r;
 	char path[PATH_MAX];
+	int r = child_program_path(child->ops->program, path, sizeof(path));
+
+	r = r < 0 ? r : spawn_process(path, child->ops->program, fds, &child->pidfd);
+	if (r < 0)
+		return r;
+	child->pid = pidfd_getpid(child->pidfd);
+	r = child_stderr_watch(&child->err, event, child->ops->program, child->pid);
+	return r < 0 ? r : child_watch(child, event);
+}
+
+static struct child *child_new(const struct child_ops *ops, void *owner, uint64_t grace_us)
+{
 	struct child *child = calloc(1, sizeof(*child));
 
 	if (!child)
-		return -ENOMEM;
+		return NULL;
 	*child = (struct child){.ops = ops,
 		.owner = owner,
 		.state = CHILD_RUNNING,
 		.pidfd = -1,
 		.fd = -1,
+		.err = {.fd = -1},
 		.grace_us = grace_us};
 	STAILQ_INIT(&child->queue);
-	r = child_program_path(ops->program, path, sizeof(path));
-	if (r == 0 && fd < 0)
+	return child;
+}
+
+int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
+	uint64_t grace_us, int fd, int fd4)
+{
+	struct child_fds fds = {fd, fd4, -1};
+	int pair[2] = {-1, -1}, r = 0;
+	struct child *child = child_new(ops, owner, grace_us);
+
+	if (!child)
+		return -ENOMEM;
+	if (fd < 0)
 		r = wire_pair(pair);
-	if (r == 0)
-		r = spawn_process(path, ops->program, fd < 0 ? pair[1] : fd, fd4, &child->pidfd);
+	if (fd < 0)
+		fds.fd = pair[1];
+	child->fd = pair[0];
+	r = r < 0 ? r : child_stderr_open(&child->err, &fds.err);
+	r = r < 0 ? r : child_start(child, event, &fds);
 	if (pair[1] >= 0)
 		close(pair[1]);
-	child->fd = pair[0];
-	if (r == 0) {
-		child->pid = pidfd_getpid(child->pidfd);
-		r = child_watch(child, event);
-	}
+	if (fds.err >= 0)
+		close(fds.err);
 	if (r < 0) {
 		log_error("cannot start %s: %s", ops->program, strerror(-r));
 		if (child->pidfd >= 0)
@@ -408,6 +431,7 @@ struct child *child_free(struct child *child)
 	if (!child)
 		return NULL;
 	child_hang_up(child);
+	child_stderr_close(&child->err);
 	sd_event_source_disable_unref(child->death);
 	sd_event_source_disable_unref(child->grace);
 	if (child->pidfd >= 0)

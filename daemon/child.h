@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/child_stderr.h"
 #include "daemon/wire.h"
 
 enum child_state {
@@ -44,6 +45,7 @@ struct child {
 	enum child_state before; /* DEAD: the state before */
 	pid_t pid;
 	int pidfd, fd;
+	struct child_stderr err;
 	uint64_t grace_us; /* from SIGKILL to tombstone */
 	sd_event_source *io, *death, *grace;
 	STAILQ_HEAD(, child_message) queue;

@@ -9,6 +9,7 @@ and what has no event is polled with a limit (until()).
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -51,10 +52,33 @@ def check_report(report):
     return report
 
 
+class Programs:
+    """A directory with all programs of the daemon, some of them replaced by shell scripts."""
+
+    def __init__(self, **scripts):
+        self.directory = tempfile.TemporaryDirectory(prefix="vencd-programs-")
+        self.path = pathlib.Path(self.directory.name)
+        shutil.copy(BUILD / "vencd", self.path)  # it looks for the others beside itself
+        for program in BUILD.glob("vencd-*"):
+            if program.is_file() and os.access(program, os.X_OK):
+                (self.path / program.name).symlink_to(program.resolve())
+        for name, text in scripts.items():
+            program = self.path / name.replace("_", "-")
+            program.unlink(missing_ok=True)
+            program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+            program.chmod(0o755)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.directory.cleanup()
+
+
 class Daemon:
     """A vencd of its own, on a socket in a temporary directory."""
 
-    def __init__(self, settings=None, arguments=(), environment=None, log=None):
+    def __init__(self, settings=None, arguments=(), environment=None, log=None, programs=BUILD):
         self.directory = tempfile.TemporaryDirectory(prefix="vencd-test-")
         path = pathlib.Path(self.directory.name)
         self.socket = path / "socket"
@@ -66,7 +90,7 @@ class Daemon:
         self.notify.bind(str(path / "notify"))
         self.notify.settimeout(LIMIT)
         self.process = subprocess.Popen(
-            [BUILD / "vencd", "--config", self.config, *arguments], stderr=self.log,
+            [pathlib.Path(programs) / "vencd", "--config", self.config, *arguments], stderr=self.log,
             env={**os.environ, "NOTIFY_SOCKET": str(path / "notify"), **(environment or {})})
         self.await_notification("READY=1")
 

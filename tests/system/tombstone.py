@@ -2,9 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """A process that SIGKILL does not end is counted and never waited for.
 
-The worker writes a line to stderr, which is a file on a frozen file system: it sleeps there without
-being interruptible until the file system is thawed. The supervisor's own log writer sleeps there as
-well, which must not hold up the supervisor. Needs root, mount and loop devices; skipped without.
+The worker writes a line to its stderr, which a script has made a file on a frozen file system: it
+sleeps there without being interruptible until the file system is thawed. The supervisor's own log
+writer sleeps there as well, which must not hold up the supervisor. Needs root, mount and loop
+devices; skipped without.
 """
 
 import os
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import Daemon, main, until
+from harness import BUILD, Daemon, Programs, main, until
 
 
 class Frozen:
@@ -50,10 +51,12 @@ class Frozen:
 class Tombstone(unittest.TestCase):
 
     def test_counted_and_never_waited_for(self):
-        with Frozen() as frozen:
+        with Frozen() as frozen, Programs(vencd_worker=(
+                f"exec 2>>{frozen.path}/worker && exec {BUILD.resolve()}/vencd-worker")) as programs:
             settings = {"KillGrace": "300ms", "TombstonesMax": 2, "WarmWorkers": 4,
                         "SessionsPerWorker": 1, "StopTimeout": "1s"}
-            with Daemon(settings, log=frozen.path / "log") as daemon:
+            with Daemon(settings, log=frozen.path / "log",
+                        programs=programs.path) as daemon:
                 until(lambda: len(daemon.children("vencd-worker")) == 4, "warm workers")
                 frozen.freeze()
                 try:
