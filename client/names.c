@@ -8,6 +8,8 @@
  * is 0. Names are compared exactly; there are no aliases.
  */
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/vencd.h"
@@ -115,4 +117,45 @@ int vencd_outcome_exit_code(enum vencd_outcome outcome)
 		break;
 	}
 	return 12; /* also what is no outcome: never reported better than it was */
+}
+
+/* How a unit is shown: divided by `first`, then by `step` as long as there is a longer name. */
+static const struct quantity {
+	const char *unit;
+	double first, step;
+	const char *names[5];
+} quantities[] = {
+	{"bytes", 1, 1024, {"B", "KiB", "MiB", "GiB", "TiB"}},
+	{"pixels/s", 1, 1000, {"pixels/s", "kpixels/s", "Mpixels/s", "Gpixels/s"}},
+	{"ms/min", 1000, 1, {"s/min"}},
+};
+
+static const struct quantity *find_quantity(const char *unit)
+{
+	for (size_t i = 0; i < sizeof(quantities) / sizeof(quantities[0]); i++)
+		if (unit && strcmp(quantities[i].unit, unit) == 0)
+			return &quantities[i];
+	return NULL;
+}
+
+char *vencd_quantity_text(char *ret, size_t size, const char *unit, uint64_t n)
+{
+	const struct quantity *q = find_quantity(unit);
+	double value = (double)n;
+	char number[32];
+	unsigned i = 0;
+
+	if (!q) {
+		snprintf(ret, size, "%" PRIu64, n);
+		return ret;
+	}
+	value /= q->first;
+	/* 1023.96 would be printed as 1024.0. */
+	for (; q->step > 1 && i + 1 < 5 && q->names[i + 1] && value >= q->step - 0.05; i++)
+		value /= q->step;
+	snprintf(number, sizeof(number), "%.1f", value);
+	if (strcmp(number + strlen(number) - 2, ".0") == 0)
+		number[strlen(number) - 2] = '\0';
+	snprintf(ret, size, "%s %s", number, q->names[i]);
+	return ret;
 }

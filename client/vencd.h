@@ -372,6 +372,13 @@ enum vencd_cancel_cause vencd_cancel_cause_from_name(const char *name);
  */
 int vencd_outcome_exit_code(enum vencd_outcome outcome);
 
+/*
+ * A number as people read it, by the unit that it has in LimitReached and ListQuotas: "4.2 GiB" for
+ * bytes, "124.4 Mpixels/s", "12.5 s/min" for ms/min, else the bare number. Cut at size (32 bytes
+ * are enough). Returns ret. Any thread may call it.
+ */
+char *vencd_quantity_text(char *ret, size_t size, const char *unit, uint64_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -39,6 +39,7 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt->state = ATTEMPT_LIVE;
 	attempt->worker = worker;
 	attempt->session = session;
+	attempt->hold = quota_hold_ref(session->hold);
 	attempt->slot = slot;
 	attempt->ring = ring;
 	attempt->pixels = (uint64_t)session->layout.width * session->layout.height;
@@ -182,6 +183,7 @@ void attempt_free(struct attempt *attempt)
 	LIST_REMOVE(attempt, entry);
 	munmap(attempt->slot, PLANE_PAGE);
 	munmap(attempt->ring, plane_data_offset());
+	quota_hold_unref(attempt->hold);
 	free(attempt);
 }
 
@@ -248,6 +250,9 @@ void attempt_message(struct worker *worker, const union wire_message *message)
 		on_ended(attempt, &message->attempt_ended);
 	if (message->h.type == WIRE_ATTEMPT_FAILED)
 		return;
-	attempt_free(attempt);
+	if (worker->tainted)
+		attempt->state = ATTEMPT_KEPT;
+	else
+		attempt_free(attempt);
 	worker_attempt_gone(worker);
 }

@@ -21,6 +21,9 @@ struct config {
 	uint32_t sessions_per_user;
 	uint64_t memory_per_user; /* bytes */
 	uint32_t connections_per_user;
+	uint32_t fds_per_user;
+	uint32_t requests_per_user;
+	uint32_t children_per_user;
 	uint32_t fronts_max;
 	uint32_t workers_max;
 	uint32_t warm_workers;

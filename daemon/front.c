@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,8 +75,11 @@ static void connection_gone(struct front *front, uint64_t connection)
 	struct supervisor *sv = front->supervisor;
 
 	handing_drop(front, connection);
-	if (front->connections > 0 && --front->connections == 0)
-		set_idle(front, true);
+	if (front->connections > 0) {
+		quota_give(&sv->quota, front->uid, &quota_connection);
+		if (--front->connections == 0)
+			set_idle(front, true);
+	}
 	if (sv->exit_with_connection && connection == sv->private_connection)
 		supervisor_stop(sv);
 }
@@ -154,6 +158,9 @@ static void front_dead(struct child *child, const siginfo_t *info)
 	session_drop_waiters(sv, front, 0);
 	request_drop_pending(sv, front);
 	stream_drop_front(sv, front);
+	for (; front->connections > 0; front->connections--)
+		quota_give(&sv->quota, front->uid, &quota_connection);
+	quota_give(&sv->quota, front->uid, &quota_front);
 	LIST_REMOVE(front, entry);
 	sv->n_fronts--;
 	front_free(front);
@@ -170,14 +177,11 @@ static const struct child_ops front_ops = {
 	.dead = front_dead,
 };
 
-static int front_create(struct supervisor *sv, uint32_t uid, struct front **ret)
+static int front_start(struct supervisor *sv, uint32_t uid, struct front **ret)
 {
-	struct front *front;
+	struct front *front = calloc(1, sizeof(*front));
 	int r;
 
-	if (sv->n_fronts >= sv->config.fronts_max)
-		return -EUSERS;
-	front = calloc(1, sizeof(*front));
 	if (!front)
 		return -ENOMEM;
 	front->supervisor = sv;
@@ -197,7 +201,23 @@ static int front_create(struct supervisor *sv, uint32_t uid, struct front **ret)
 	return 0;
 }
 
-static int front_of(struct supervisor *sv, uint32_t uid, struct front **ret)
+static int front_create(
+	struct supervisor *sv, uint32_t uid, struct front **ret, struct quota_refusal *refusal)
+{
+	int r = quota_check_whole(&sv->quota, QUOTA_ALL_FRONTS, sv->n_fronts, refusal);
+
+	if (r == 0)
+		r = quota_take(&sv->quota, uid, &quota_front, refusal);
+	if (r < 0)
+		return r;
+	r = front_start(sv, uid, ret);
+	if (r < 0)
+		quota_give(&sv->quota, uid, &quota_front);
+	return r;
+}
+
+static int front_of(
+	struct supervisor *sv, uint32_t uid, struct front **ret, struct quota_refusal *refusal)
 {
 	struct front *front;
 
@@ -206,7 +226,32 @@ static int front_of(struct supervisor *sv, uint32_t uid, struct front **ret)
 		*ret = front;
 		return 0;
 	}
-	return front_create(sv, uid, ret);
+	return front_create(sv, uid, ret, refusal);
+}
+
+/* A client that goes on connecting must not fill the log: said at 1, 2, 4, 8, ... refusals. */
+static void log_refused(uint32_t uid, const struct quota_refusal *refusal)
+{
+	struct vencd_refusal why;
+
+	if (!refusal->setting || (refusal->count & (refusal->count - 1)) != 0)
+		return;
+	quota_describe(refusal, &why);
+	log_warning("connections of uid %u are refused (%lu so far): %s", uid,
+		(unsigned long)refusal->count, why.reason);
+}
+
+/* The front that the connection is for, with the connection charged. */
+static int front_for_connection(struct supervisor *sv, uint32_t uid, struct front **ret)
+{
+	struct quota_refusal refusal = {0};
+	int r = front_of(sv, uid, ret, &refusal);
+
+	if (r == 0)
+		r = quota_take(&sv->quota, uid, &quota_connection, &refusal);
+	if (r < 0)
+		log_refused(uid, &refusal);
+	return r;
 }
 
 int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection)
@@ -219,14 +264,14 @@ int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
-	r = front_of(supervisor, peer.uid, &front);
+	r = front_for_connection(supervisor, peer.uid, &front);
 	if (r < 0)
 		return r;
-	if (front->connections >= supervisor->config.connections_per_user)
-		return -EUSERS;
 	h = calloc(1, sizeof(*h));
-	if (!h)
+	if (!h) {
+		quota_give(&supervisor->quota, peer.uid, &quota_connection);
 		return -ENOMEM;
+	}
 	*h = (struct handing){front->handing, ++supervisor->next_number, (uint32_t)peer.pid, fd};
 	front->handing = h;
 	front->connections++;
@@ -269,5 +314,26 @@ void front_refuse(
 	struct wire_refused refused = {
 		.h = {WIRE_REFUSED, sizeof(refused), seq}, .error = error, .refusal = *why};
 
+	child_send(front->child, &refused, NULL, 0);
+}
+
+void front_refuse_limit(struct front *front, uint64_t seq, const struct quota_refusal *refusal,
+	const char *what, int error)
+{
+	struct wire_refused refused = {.h = {WIRE_REFUSED, sizeof(refused), seq},
+		.error = refusal->setting ? WIRE_ERROR_LIMIT : WIRE_ERROR_RESOURCES,
+		.limit = refusal->limit,
+		.used = refusal->used,
+		.asked = refusal->asked};
+	struct vencd_refusal *why = &refused.refusal;
+
+	if (refusal->setting) {
+		quota_describe(refusal, why);
+		snprintf(refused.unit, sizeof(refused.unit), "%s", refusal->unit);
+	} else {
+		snprintf(why->reason, sizeof(why->reason), "%s: %s", what, strerror(-error));
+		snprintf(why->advice, sizeof(why->advice),
+			"the host is out of this for now: close sessions, or try again later");
+	}
 	child_send(front->child, &refused, NULL, 0);
 }

@@ -63,7 +63,8 @@ static int on_listen(sd_event_source *source, int fd, uint32_t events, void *use
 		}
 		r = front_accept(sv, client, &number);
 		if (r < 0) {
-			log_warning("a connection was refused: %s", strerror(-r));
+			if (r != -EDQUOT)
+				log_warning("a connection was refused: %s", strerror(-r));
 			close(client);
 		}
 	}

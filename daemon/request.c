@@ -7,6 +7,7 @@
  * at most ProbeBudget.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,6 @@
 #include "daemon/placement.h"
 #include "daemon/supervisor.h"
 
-#define PENDING_MAX 32u /* of one front */
-#define WAITERS_MAX 64u
 #define DEFAULT_THREADS_MAX 64u
 
 static void refuse(struct front *front, uint64_t seq, enum wire_error error, const char *reason,
@@ -62,28 +61,41 @@ static bool try_open(struct front *front, const struct wire_open *open)
 	return true;
 }
 
+/* Memory for a request that has to wait, once that was charged; else it is refused. */
+static void *request_charge(struct front *front, uint64_t seq, size_t size)
+{
+	struct quota *quota = &front->supervisor->quota;
+	struct quota_refusal refusal;
+	void *request = NULL;
+	int r = quota_take(quota, front->uid, &quota_request, &refusal);
+
+	if (r == 0) {
+		request = calloc(1, size);
+		if (request)
+			return request;
+		quota_give(quota, front->uid, &quota_request);
+		r = -ENOMEM;
+	}
+	front_refuse_limit(front, seq, &refusal, "memory for the request", r);
+	return NULL;
+}
+
 static void enqueue(struct front *front, const struct wire_open *open)
 {
 	struct supervisor *sv = front->supervisor;
-	struct pending_open *pending = front->pending < PENDING_MAX ? calloc(1, sizeof(*pending))
-								    : NULL;
+	struct pending_open *pending = request_charge(front, open->h.seq, sizeof(*pending));
 
-	if (!pending) {
-		refuse(front, open->h.seq, WIRE_ERROR_RESOURCES,
-			"too many requests wait for the probes to end",
-			"try again in some seconds");
+	if (!pending)
 		return;
-	}
 	pending->front = front;
 	pending->open = *open;
 	TAILQ_INSERT_TAIL(&sv->pending, pending, entry);
-	front->pending++;
 }
 
 static void pending_free(struct supervisor *sv, struct pending_open *pending)
 {
 	TAILQ_REMOVE(&sv->pending, pending, entry);
-	pending->front->pending--;
+	quota_give(&sv->quota, pending->front->uid, &quota_request);
 	free(pending);
 }
 
@@ -171,7 +183,6 @@ static void on_wait(struct front *front, const struct wire_request *request)
 	struct session *session = session_of(front, request);
 	const struct archived *archived = archived_of(front, request);
 	struct waiter *waiter;
-	unsigned n = 0;
 
 	if (archived) {
 		send_report(front, request->h.seq, archived);
@@ -181,14 +192,9 @@ static void on_wait(struct front *front, const struct wire_request *request)
 		refuse_no_session(front, request);
 		return;
 	}
-	LIST_FOREACH(waiter, &session->waiters, entry)
-	n++;
-	waiter = n < WAITERS_MAX ? calloc(1, sizeof(*waiter)) : NULL;
-	if (!waiter) {
-		refuse(front, request->h.seq, WIRE_ERROR_RESOURCES,
-			"too many calls wait for this session", "use one Wait a session");
+	waiter = request_charge(front, request->h.seq, sizeof(*waiter));
+	if (!waiter)
 		return;
-	}
 	*waiter = (struct waiter){
 		.front = front, .seq = request->h.seq, .progress = request->more != 0};
 	LIST_INSERT_HEAD(&session->waiters, waiter, entry);

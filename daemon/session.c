@@ -25,65 +25,6 @@
 /* Frames beyond the encoder's own delay, so that the client can write while it works. */
 #define SPARE_SLOTS 8u
 
-static void charge_of(
-	struct supervisor *supervisor, uint32_t uid, unsigned *sessions, uint64_t *bytes)
-{
-	struct session *session;
-
-	*sessions = 0;
-	*bytes = 0;
-	LIST_FOREACH(session, &supervisor->sessions, entry)
-	if (session->uid == uid) {
-		*sessions += 1;
-		*bytes += session->memory;
-	}
-}
-
-struct limit {
-	const char *name, *advice;
-	uint64_t used, asked, max;
-};
-
-static void refuse_limit(struct front *front, uint64_t seq, const struct limit *limit)
-{
-	struct wire_refused refused = {.h = {WIRE_REFUSED, sizeof(refused), seq},
-		.error = WIRE_ERROR_LIMIT,
-		.limit = limit->max,
-		.used = limit->used};
-	struct vencd_refusal *why = &refused.refusal;
-
-	snprintf(why->parameter, sizeof(why->parameter), "%s", limit->name);
-	snprintf(why->value, sizeof(why->value), "%lu", (unsigned long)limit->asked);
-	snprintf(why->reason, sizeof(why->reason), "%s: %lu asked for, %lu of %lu in use",
-		limit->name, (unsigned long)limit->asked, (unsigned long)limit->used,
-		(unsigned long)limit->max);
-	snprintf(why->advice, sizeof(why->advice), "%s", limit->advice);
-	child_send(front->child, &refused, NULL, 0);
-}
-
-static bool within_limits(struct front *front, uint64_t seq, uint64_t memory)
-{
-	struct supervisor *sv = front->supervisor;
-	unsigned sessions;
-	uint64_t bytes;
-
-	charge_of(sv, front->uid, &sessions, &bytes);
-	const struct limit limits[] = {
-		{"SessionsMax", "close sessions, or let the operator raise it in vencd.conf",
-			sv->n_sessions, 1, sv->config.sessions_max},
-		{"SessionsPerUser", "close sessions of yours, or let the operator raise it",
-			sessions, 1, sv->config.sessions_per_user},
-		{"MemoryPerUser", "use smaller frames, a faster speed or live latency (less delay)",
-			bytes, memory, sv->config.memory_per_user},
-	};
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (limits[i].used + limits[i].asked > limits[i].max) {
-			refuse_limit(front, seq, &limits[i]);
-			return false;
-		}
-	return true;
-}
-
 static int on_lease(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct session *session = userdata;
@@ -174,6 +115,9 @@ static int keep(struct session *session, struct session_memory *memory)
 
 static void session_free(struct session *session)
 {
+	if (session->hold)
+		quota_hold_give(session->hold, QUOTA_SESSIONS);
+	quota_hold_unref(session->hold);
 	sd_event_source_disable_unref(session->lease_source);
 	if (session->control)
 		munmap(session->control, PLANE_PAGE);
@@ -188,12 +132,24 @@ static void session_free(struct session *session)
 
 static int refuse_resources(struct front *front, uint64_t seq, const char *what, int r)
 {
-	struct vencd_refusal why = {0};
+	front_refuse_limit(front, seq, &(struct quota_refusal){0}, what, r);
+	return r;
+}
 
-	snprintf(why.reason, sizeof(why.reason), "%s: %s", what, strerror(-r));
-	snprintf(why.advice, sizeof(why.advice),
-		"the host is out of this for now: close sessions, or try again later");
-	front_refuse(front, seq, WIRE_ERROR_RESOURCES, &why);
+/* Charges the session before anything of it is made. */
+static int charge(struct session *session, struct front *front, uint64_t seq)
+{
+	struct supervisor *sv = session->supervisor;
+	struct quota_charge cost;
+	struct quota_refusal refusal;
+	int r = quota_check_whole(&sv->quota, QUOTA_ALL_SESSIONS, sv->n_sessions, &refusal);
+
+	session->memory = session_memory_size(&session->layout);
+	cost = quota_session_charge(session->memory, session->layout.attempts);
+	if (r == 0)
+		r = quota_hold_create(&sv->quota, session->uid, &cost, &session->hold, &refusal);
+	if (r < 0)
+		front_refuse_limit(front, seq, &refusal, "memory", r);
 	return r;
 }
 
@@ -213,23 +169,43 @@ static int session_begin(struct session *session, struct front *front, const str
 {
 	struct supervisor *sv = front->supervisor;
 	struct session_memory memory;
+	struct quota_refusal refusal = {0};
 	struct worker *worker = NULL;
 	int r = session_memory_create(&memory, &session->layout);
 
 	if (r < 0)
 		return refuse_resources(front, open->h.seq, "memory for the session", r);
-	r = worker_for(sv, encoder, front->uid, &worker);
+	r = worker_for(sv, encoder, front->uid, &worker, &refusal);
 	if (r < 0) {
 		session_memory_close(&memory, session->layout.attempts);
-		return refuse_resources(front, open->h.seq, "a process for the encoder", r);
+		front_refuse_limit(front, open->h.seq, &refusal, "a process for the encoder", r);
+		return r;
 	}
 	r = start_first(session, worker, params, &memory);
-	if (r == 0) {
+	if (r < 0) {
+		worker_attempt_gone(worker); /* it may have been bound for this one */
+	} else {
 		answer_opened(session, front, open->h.seq, &memory);
 		r = keep(session, &memory);
 	}
 	session_memory_close(&memory, session->layout.attempts);
 	return r < 0 ? refuse_resources(front, open->h.seq, "the session", r) : 0;
+}
+
+/* What comes before anything is made. */
+static int prepare(struct session *session, struct front *front, const struct wire_open *open,
+	const struct encoder_params *params)
+{
+	int r = make_layout(session, params);
+
+	if (r < 0)
+		return refuse_resources(front, open->h.seq, "frames for the encoder's delay", r);
+	r = charge(session, front, open->h.seq);
+	if (r < 0)
+		return r;
+	if (getrandom(session->token, sizeof(session->token), 0) != sizeof(session->token))
+		return refuse_resources(front, open->h.seq, "random bytes", -EIO);
+	return 0;
 }
 
 int session_open(struct front *front, const struct wire_open *open,
@@ -251,21 +227,9 @@ int session_open(struct front *front, const struct wire_open *open,
 	LIST_INIT(&session->waiters);
 	encoder_plan(encoder->limits, params, &session->plan);
 	describe(session, encoder, params, why);
-	r = make_layout(session, params);
-	if (r < 0) {
-		free(session);
-		return refuse_resources(front, open->h.seq, "frames for the encoder's delay", r);
-	}
-	session->memory = session_memory_size(&session->layout);
-	if (!within_limits(front, open->h.seq, session->memory)) {
-		free(session);
-		return -EDQUOT;
-	}
-	if (getrandom(session->token, sizeof(session->token), 0) != sizeof(session->token)) {
-		free(session);
-		return refuse_resources(front, open->h.seq, "random bytes", -EIO);
-	}
-	r = session_begin(session, front, open, encoder, params);
+	r = prepare(session, front, open, params);
+	if (r == 0)
+		r = session_begin(session, front, open, encoder, params);
 	if (r < 0) {
 		if (session->attempt)
 			attempt_part(session->attempt, ATTEMPT_CANCELLED);
@@ -340,6 +304,13 @@ static void settle_accounts(struct session *session)
 	report->ended_us = supervisor_wall_us();
 }
 
+static void waiter_free(struct waiter *waiter)
+{
+	quota_give(&waiter->front->supervisor->quota, waiter->front->uid, &quota_request);
+	LIST_REMOVE(waiter, entry);
+	free(waiter);
+}
+
 static void answer_waiters(struct session *session)
 {
 	struct wire_report message = {
@@ -352,8 +323,7 @@ static void answer_waiters(struct session *session)
 		waiter = LIST_FIRST(&session->waiters);
 		message.h.seq = waiter->seq;
 		child_send(waiter->front->child, &message, NULL, 0);
-		LIST_REMOVE(waiter, entry);
-		free(waiter);
+		waiter_free(waiter);
 	}
 }
 
@@ -437,8 +407,7 @@ void session_drop_waiters(struct supervisor *supervisor, const struct front *fro
 	for (waiter = LIST_FIRST(&session->waiters); waiter; waiter = next) {
 		next = LIST_NEXT(waiter, entry);
 		if (waiter->front == front && (seq == 0 || waiter->seq == seq)) {
-			LIST_REMOVE(waiter, entry);
-			free(waiter);
+			waiter_free(waiter);
 		}
 	}
 }

@@ -22,6 +22,7 @@ struct stream {
 	struct supervisor *supervisor;
 	struct front *front; /* NULL when it has died */
 	struct child *child;
+	uint32_t uid; /* of who asked */
 	uint64_t seq; /* of the request */
 };
 
@@ -54,6 +55,7 @@ static void stream_dead(struct child *child, const siginfo_t *info)
 		child_send(stream->front->child, &message, NULL, 0);
 	if (child_was_tombstone(child))
 		sv->n_tombstones--;
+	quota_give(&sv->quota, stream->uid, &quota_adapter);
 	LIST_REMOVE(stream, entry);
 	sv->n_streams--;
 	free(stream);
@@ -106,7 +108,8 @@ static int start(struct front *front, const struct wire_stream *request)
 		free(stream);
 		return r;
 	}
-	*stream = (struct stream){.supervisor = sv, .front = front, .seq = request->h.seq};
+	*stream = (struct stream){
+		.supervisor = sv, .front = front, .uid = front->uid, .seq = request->h.seq};
 	r = child_spawn(&stream->child, sv->event, &stream_ops, stream,
 		sv->config.kill_grace_ms * UINT64_C(1000), s.connection[1], s.order[1]);
 	if (r < 0) {
@@ -124,24 +127,44 @@ static int start(struct front *front, const struct wire_stream *request)
 	return r;
 }
 
+/* An adapter, and the connection that it will have. */
+static int stream_charge(struct front *front, struct quota_refusal *refusal)
+{
+	struct supervisor *sv = front->supervisor;
+	int r = quota_check_whole(&sv->quota, QUOTA_ALL_ADAPTERS, sv->n_streams, refusal);
+
+	if (r == 0)
+		r = quota_take(&sv->quota, front->uid, &quota_adapter, refusal);
+	if (r < 0)
+		return r;
+	r = quota_take(&sv->quota, front->uid, &quota_connection, refusal);
+	if (r < 0)
+		quota_give(&sv->quota, front->uid, &quota_adapter);
+	return r;
+}
+
 void stream_start(struct front *front, const struct wire_stream *request)
 {
 	struct supervisor *sv = front->supervisor;
 	struct vencd_refusal why = {0};
-	int r = -EUSERS;
+	struct quota_refusal refusal;
+	int r;
 
 	if (sv->state != SUPERVISOR_SERVING) {
 		snprintf(why.reason, sizeof(why.reason), "the daemon is stopping");
 		front_refuse(front, request->h.seq, WIRE_ERROR_STOPPING, &why);
 		return;
 	}
-	if (sv->n_streams < sv->config.sessions_max)
+	r = stream_charge(front, &refusal);
+	if (r == 0) {
 		r = start(front, request);
-	if (r < 0) {
-		snprintf(why.reason, sizeof(why.reason), "the adapter process: %s", strerror(-r));
-		snprintf(why.advice, sizeof(why.advice), "try again later");
-		front_refuse(front, request->h.seq, WIRE_ERROR_RESOURCES, &why);
+		if (r < 0) {
+			quota_give(&sv->quota, front->uid, &quota_adapter);
+			quota_give(&sv->quota, front->uid, &quota_connection);
+		}
 	}
+	if (r < 0)
+		front_refuse_limit(front, request->h.seq, &refusal, "the adapter process", r);
 }
 
 void stream_drop_front(struct supervisor *supervisor, const struct front *front)

@@ -6,6 +6,7 @@
 /*
  * The supervisor's state: one struct, one thread, one event loop. The parts:
  *
+ *	quota.c      what each uid is charged with, and may be
  *	registry.c   which encoders there are, and what their probes showed
  *	placement.c  which of them a request gets
  *	front.c      the processes that talk to clients, one per uid
@@ -25,6 +26,7 @@
 
 #include "daemon/child.h"
 #include "daemon/config.h"
+#include "daemon/quota.h"
 #include "daemon/registry.h"
 #include "daemon/report.h"
 #include "daemon/watchdog.h"
@@ -59,6 +61,7 @@ enum attempt_state {
 	ATTEMPT_CLOSING,  /* its session has ended; the thread has not said that it is through */
 	ATTEMPT_LEAKED,   /* a call was abandoned: the thread never comes to an end */
 	ATTEMPT_RETURNED, /* and it came back late, and parked */
+	ATTEMPT_KEPT,     /* through, but its tainted worker keeps the memory until its death */
 };
 
 struct attempt {
@@ -67,6 +70,7 @@ struct attempt {
 	uint64_t number; /* unique in the daemon's life */
 	struct worker *worker;
 	struct session *session; /* NULL unless LIVE */
+	struct quota_hold *hold; /* on the session's memory */
 	struct call_slot *slot;
 	struct plane_attempt *ring; /* header and log, read-only */
 	struct watch watch;
@@ -94,7 +98,8 @@ struct session {
 	int lease;                     /* read end: its hang-up is the client's end */
 	sd_event_source *lease_source;
 	struct attempt *attempt; /* the current one */
-	uint64_t memory;         /* charged bytes */
+	uint64_t memory;         /* bytes */
+	struct quota_hold *hold; /* what is charged; NULL: nothing yet */
 	uint64_t created_ns;
 	struct session_report report; /* attempt[n] of the current attempt is its record */
 	struct encoder_info plan;
@@ -107,8 +112,7 @@ struct front {
 	struct child *child;
 	uint32_t uid;
 	bool ready;
-	unsigned pending;     /* requests that wait for a probe */
-	unsigned connections; /* handed over and not gone */
+	unsigned connections; /* charged: handed over and not gone */
 	uint64_t asked, answered, silent_ns;
 	struct handing *handing; /* connections whose taking was not confirmed yet */
 	sd_event_source *idle;
@@ -130,6 +134,7 @@ struct archived {
 
 struct supervisor {
 	struct config config;
+	struct quota quota;
 	sd_event *event;
 	enum supervisor_state state;
 	uint64_t private_connection; /* --connection: its number, else 0 */
@@ -166,6 +171,9 @@ void front_push_devices(struct front *front);
 void front_tick(struct front *front, uint64_t elapsed_ns);
 void front_refuse(
 	struct front *front, uint64_t seq, enum wire_error error, const struct vencd_refusal *why);
+/* LimitReached, or for what was no limit OutOfResources, with what there was not enough of. */
+void front_refuse_limit(struct front *front, uint64_t seq, const struct quota_refusal *refusal,
+	const char *what, int error);
 
 /* request.c */
 void request_handle(struct front *front, const union wire_message *message);
@@ -199,9 +207,10 @@ void attempt_free(struct attempt *attempt);
 void attempt_message(struct worker *worker, const union wire_message *message);
 
 /* worker.c */
+/* Binds one, or finds one to share. -EDQUOT with *refusal filled. */
 int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
-	struct worker **ret);
-int worker_spawn(struct supervisor *supervisor, struct worker **ret);
+	struct worker **ret, struct quota_refusal *refusal);
+int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quota_refusal *refusal);
 void worker_keep_warm(struct supervisor *supervisor);
 void worker_taint(struct worker *worker);
 void worker_attempt_gone(struct worker *worker);

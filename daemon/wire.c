@@ -79,6 +79,7 @@ static void terminate_opened(union wire_message *m)
 
 static void terminate_refused(union wire_message *m)
 {
+	TERMINATE(m->refused.unit);
 	terminate_refusal(&m->refused.refusal);
 }
 

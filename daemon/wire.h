@@ -149,7 +149,8 @@ enum wire_error {
 struct wire_refused {
 	struct wire_header h;
 	uint32_t error; /* enum wire_error */
-	uint64_t limit, used;
+	uint64_t limit, used, asked;
+	char unit[16];                /* LIMIT: of these three, as in ListQuotas */
 	struct vencd_refusal refusal; /* .error is left empty: the front fills it */
 };
 

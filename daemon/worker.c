@@ -160,6 +160,8 @@ static void worker_dead(struct child *child, const siginfo_t *info)
 		attempt_free(LIST_FIRST(&worker->attempts));
 	registry_changed(&sv->registry);
 	sd_event_source_disable_unref(worker->drain);
+	if (worker->encoder)
+		quota_give(&sv->quota, worker->uid, &quota_worker);
 	LIST_REMOVE(worker, entry);
 	sv->n_workers--;
 	child_free(child);
@@ -175,13 +177,14 @@ static const struct child_ops worker_ops = {
 	.dead = worker_dead,
 };
 
-int worker_spawn(struct supervisor *supervisor, struct worker **ret)
+int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quota_refusal *refusal)
 {
 	struct worker *worker;
-	int r;
+	int r = quota_check_whole(
+		&supervisor->quota, QUOTA_ALL_WORKERS, supervisor->n_workers, refusal);
 
-	if (supervisor->n_workers >= supervisor->config.workers_max)
-		return -EUSERS;
+	if (r < 0)
+		return r;
 	worker = calloc(1, sizeof(*worker));
 	if (!worker)
 		return -ENOMEM;
@@ -201,6 +204,7 @@ int worker_spawn(struct supervisor *supervisor, struct worker **ret)
 
 void worker_keep_warm(struct supervisor *supervisor)
 {
+	struct quota_refusal refusal;
 	struct worker *worker;
 	unsigned warm = 0;
 
@@ -209,7 +213,8 @@ void worker_keep_warm(struct supervisor *supervisor)
 	LIST_FOREACH(worker, &supervisor->workers, entry)
 	warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
 	/* One at a time, each when the one before is ready. */
-	if (warm < supervisor->config.warm_workers && worker_spawn(supervisor, &worker) < 0)
+	if (warm < supervisor->config.warm_workers &&
+		worker_spawn(supervisor, &worker, &refusal) < 0)
 		put_off_warm(supervisor);
 }
 
@@ -248,26 +253,50 @@ static bool is_warm(const struct worker *worker)
 	return !worker->encoder && worker->child->state == CHILD_RUNNING;
 }
 
-/* One that shares, else a warm and ready one, else any warm one, else a new one. */
-int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
-	struct worker **ret)
+/* A warm and ready one, else any warm one, else a new one. */
+static int find_unbound(struct supervisor *sv, struct worker **ret, struct quota_refusal *refusal)
 {
 	struct worker *worker, *best = NULL;
+
+	LIST_FOREACH(worker, &sv->workers, entry)
+	if (is_warm(worker) && (!best || (worker->ready && !best->ready)))
+		best = worker;
+	if (!best)
+		return worker_spawn(sv, ret, refusal);
+	*ret = best;
+	return 0;
+}
+
+static struct worker *find_shared(
+	struct supervisor *sv, const struct encoder_entry *encoder, uint32_t uid)
+{
+	struct worker *worker;
+
+	if (encoder->limits->sessions_per_worker <= 1)
+		return NULL;
+	LIST_FOREACH(worker, &sv->workers, entry)
+	if (may_share(worker, encoder, uid))
+		return worker;
+	return NULL;
+}
+
+/* A worker is charged from when it is bound until it is dead, tombstones included. */
+int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
+	struct worker **ret, struct quota_refusal *refusal)
+{
+	struct worker *best;
 	int r;
 
-	LIST_FOREACH(worker, &supervisor->workers, entry)
-	{
-		if (encoder->limits->sessions_per_worker > 1 && may_share(worker, encoder, uid)) {
-			*ret = worker;
-			return 0;
-		}
-		if (is_warm(worker) && (!best || (worker->ready && !best->ready)))
-			best = worker;
-	}
-	if (!best) {
-		r = worker_spawn(supervisor, &best);
-		if (r < 0)
-			return r;
+	*ret = find_shared(supervisor, encoder, uid);
+	if (*ret)
+		return 0;
+	r = quota_take(&supervisor->quota, uid, &quota_worker, refusal);
+	if (r < 0)
+		return r;
+	r = find_unbound(supervisor, &best, refusal);
+	if (r < 0) {
+		quota_give(&supervisor->quota, uid, &quota_worker);
+		return r;
 	}
 	best->encoder = encoder;
 	best->uid = uid;

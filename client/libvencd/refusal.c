@@ -71,14 +71,19 @@ static void explain_errno(struct vencd_refusal *ret, sd_json_variant *fields)
 static void explain_limit(struct vencd_refusal *ret, sd_json_variant *fields)
 {
 	sd_json_variant *limit = sd_json_variant_by_key(fields, "limit");
-	sd_json_variant *used = sd_json_variant_by_key(fields, "used");
+	sd_json_variant *used = sd_json_variant_by_key(fields, "used"), *unit;
+	char used_text[28], limit_text[28];
+	const char *name = "count";
 
 	if (!sd_json_variant_is_unsigned(limit) || !sd_json_variant_is_unsigned(used))
 		return;
 	copy_field(ret->parameter, sizeof(ret->parameter), fields, "name");
-	snprintf(ret->value, sizeof(ret->value), "%llu of %llu",
-		(unsigned long long)sd_json_variant_unsigned(used),
-		(unsigned long long)sd_json_variant_unsigned(limit));
+	unit = sd_json_variant_by_key(fields, "unit");
+	if (sd_json_variant_is_string(unit))
+		name = sd_json_variant_string(unit);
+	vencd_quantity_text(used_text, sizeof(used_text), name, sd_json_variant_unsigned(used));
+	vencd_quantity_text(limit_text, sizeof(limit_text), name, sd_json_variant_unsigned(limit));
+	snprintf(ret->value, sizeof(ret->value), "%s of %s", used_text, limit_text);
 }
 
 void refusal_read(struct vencd_refusal *ret, const char *error, sd_json_variant *fields)

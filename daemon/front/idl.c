@@ -241,9 +241,11 @@ static SD_VARLINK_DEFINE_ERROR(NoEncoder, FIELD(codecs, STRING, ARRAY),
 	FIELD(advice, STRING, 0));
 
 static SD_VARLINK_DEFINE_ERROR(LimitReached,
-	COMMENT("Name of the setting in vencd.conf, its value, how much of it is in use"),
-	FIELD(name, STRING, 0), FIELD(limit, INT, 0), FIELD(used, INT, 0), FIELD(reason, STRING, 0),
-	FIELD(advice, STRING, 0));
+	COMMENT("Name of the setting in vencd.conf, its value, how much of it is in use, and how "
+		"much more was asked for"),
+	FIELD(name, STRING, 0), FIELD(limit, INT, 0), FIELD(used, INT, 0), FIELD(asked, INT, 0),
+	COMMENT("Of these numbers: count, bytes, pixels/s, ms/min"), FIELD(unit, STRING, 0),
+	FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));
 
 static SD_VARLINK_DEFINE_ERROR(
 	NoSuchSession, FIELD(id, INT, 0), FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));

@@ -54,7 +54,9 @@ static int add_limit(
 	return sd_json_variant_merge_objectbo(v,
 		SD_JSON_BUILD_PAIR_STRING("name", refused->refusal.parameter),
 		SD_JSON_BUILD_PAIR_UNSIGNED("limit", refused->limit),
-		SD_JSON_BUILD_PAIR_UNSIGNED("used", refused->used));
+		SD_JSON_BUILD_PAIR_UNSIGNED("used", refused->used),
+		SD_JSON_BUILD_PAIR_UNSIGNED("asked", refused->asked),
+		SD_JSON_BUILD_PAIR_STRING("unit", refused->unit));
 }
 
 static int add_id(

@@ -38,6 +38,31 @@
 		CHECK(vencd_##what##_from_name("nonsense") == 0);                                  \
 	} while (0)
 
+static void check_quantity(const char *unit, uint64_t n, const char *text)
+{
+	char ret[32];
+
+	CHECK(strcmp(vencd_quantity_text(ret, sizeof(ret), unit, n), text) == 0);
+}
+
+static void check_quantities(void)
+{
+	check_quantity("count", 7, "7");
+	check_quantity("", 0, "0");
+	check_quantity(NULL, UINT64_MAX, "18446744073709551615");
+	check_quantity("bytes", 0, "0 B");
+	check_quantity("bytes", 1023, "1023 B");
+	check_quantity("bytes", 1024, "1 KiB");
+	check_quantity("bytes", UINT64_C(1048575), "1 MiB");
+	check_quantity("bytes", UINT64_C(16) << 30, "16 GiB");
+	check_quantity("bytes", UINT64_C(4509715660), "4.2 GiB");
+	check_quantity("bytes", UINT64_C(1) << 60, "1048576 TiB");
+	check_quantity("pixels/s", 999, "999 pixels/s");
+	check_quantity("pixels/s", 124416000, "124.4 Mpixels/s");
+	check_quantity("ms/min", 12500, "12.5 s/min");
+	check_quantity("ms/min", 60000, "60 s/min");
+}
+
 static void check_exit_codes(void)
 {
 	CHECK(vencd_outcome_exit_code(VENCD_OUTCOME_COMPLETE) == 0);
@@ -61,6 +86,7 @@ int main(void)
 	CHECK_ENUM(
 		outcome, "incomplete", "complete", "degraded", "truncated", "failed", "cancelled");
 	CHECK_ENUM(cancel_cause, "asked", "input_failed", "output_failed");
+	check_quantities();
 	check_exit_codes();
 	return 0;
 }
