@@ -25,6 +25,15 @@ enum vencd_outcome report_outcome(const struct session_tally *tally)
 	return VENCD_OUTCOME_TRUNCATED;
 }
 
+uint64_t report_submitted(uint64_t head, uint64_t taken, uint64_t encoded, uint32_t slots)
+{
+	if (taken < encoded)
+		taken = encoded;
+	if (head > taken && head - taken > slots)
+		head = taken + slots;
+	return head > encoded ? head : encoded;
+}
+
 static const char *const end_names[ATTEMPT_END_MAX] = {
 	[ATTEMPT_RUNNING] = "running",
 	[ATTEMPT_FINISHED] = "finished",

@@ -82,6 +82,12 @@ struct session_tally {
 /* The one place where an outcome comes from. */
 enum vencd_outcome report_outcome(const struct session_tally *tally);
 
+/*
+ * Frames that a client submitted, as far as its pool allows it to have: head is the client's word,
+ * taken and encoded are the worker's, and none of them is believed alone. At least encoded.
+ */
+uint64_t report_submitted(uint64_t head, uint64_t taken, uint64_t encoded, uint32_t slots);
+
 const char *attempt_end_name(enum attempt_end end);
 
 #endif

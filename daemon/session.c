@@ -254,7 +254,6 @@ struct session *session_find(struct supervisor *supervisor, uint64_t id)
 	return NULL;
 }
 
-/* Frames that the client submitted, as far as its pool allows it to have. */
 static uint64_t frames_submitted(const struct session *session, uint64_t encoded)
 {
 	uint64_t head = atomic_load_explicit(&session->submit->head, memory_order_acquire);
@@ -262,11 +261,7 @@ static uint64_t frames_submitted(const struct session *session, uint64_t encoded
 
 	if (session->attempt)
 		taken = atomic_load_explicit(&session->attempt->ring->taken, memory_order_acquire);
-	if (taken < encoded)
-		taken = encoded;
-	if (head > taken + session->layout.slots)
-		head = taken + session->layout.slots;
-	return head > encoded ? head : encoded;
+	return report_submitted(head, taken, encoded, session->layout.slots);
 }
 
 static void sum_attempts(struct session_report *report)

@@ -34,12 +34,11 @@ static uint64_t consumed(const struct vencd_session *session)
 static int look_at_limit(struct vencd_session *session, bool *ret_cut)
 {
 	struct attempt_reader *a = &session->attempts[session->reading];
-	uint64_t limit = atomic_load_explicit(
-		&session->control->cut[session->reading], memory_order_acquire);
+	uint64_t limit = PLANE_LOAD(&session->control->cut[session->reading]);
 
 	*ret_cut = limit != PLANE_NO_CUT;
 	if (!*ret_cut)
-		limit = atomic_load_explicit(&a->ring->published, memory_order_acquire);
+		limit = PLANE_LOAD(&a->ring->published);
 	if (limit < a->limit)
 		return session_break(session, "its log became shorter");
 	if (limit - consumed(session) > PLANE_LOG_ENTRIES)
@@ -105,7 +104,7 @@ static int take_entry(struct vencd_session *session)
 	struct attempt_reader *a = &session->attempts[session->reading];
 	struct plane_entry entry;
 
-	memcpy(&entry, &plane_log(a->ring)[a->next % PLANE_LOG_ENTRIES], sizeof(entry));
+	PLANE_COPY(&entry, &plane_log(a->ring)[a->next % PLANE_LOG_ENTRIES]);
 	/* The copy is checked, not the shared memory: nothing may be loaded twice. */
 	atomic_signal_fence(memory_order_seq_cst);
 	if (a->ended)

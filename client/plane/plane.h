@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PLANE_MAGIC 0x636e6576u /* "venc" */
 #define PLANE_VERSION 1u
@@ -177,6 +178,16 @@ int plane_layout_init(struct plane_layout *ret, uint32_t width, uint32_t height,
  * library and the worker use it before they map anything.
  */
 bool plane_layout_valid(const struct plane_layout *l);
+
+/*
+ * Loads from memory that another process may be writing: each word is loaded once, through these.
+ * Macros, so that the fuzz targets can change the memory before each load and after each copy.
+ */
+#ifndef PLANE_LOAD
+#define PLANE_LOAD(p) atomic_load_explicit((p), memory_order_acquire)
+#define PLANE_READ(object) (*(const volatile __typeof__(object) *)&(object))
+#define PLANE_COPY(to, from) memcpy((to), (from), sizeof(*(to)))
+#endif
 
 /* Before polling: announces the sleep; the caller then looks at the indices once more. */
 static inline void plane_prepare_sleep(_Atomic uint32_t *sleeping)

@@ -30,10 +30,12 @@ static enum input_state broken(struct input *input, const char *why)
 
 static struct plane_frame copy_entry(const struct input *input)
 {
-	const volatile struct plane_frame *entry = &plane_frames(
+	const struct plane_frame *entry = &plane_frames(
 		input->submit)[input->next % input->entries];
 
-	return (struct plane_frame){.slot = entry->slot, .flags = entry->flags, .pts = entry->pts};
+	return (struct plane_frame){.slot = PLANE_READ(entry->slot),
+		.flags = PLANE_READ(entry->flags),
+		.pts = PLANE_READ(entry->pts)};
 }
 
 static const char *check_frame(const struct input *input, const struct plane_frame *f)
@@ -62,8 +64,8 @@ static enum input_state at_head(struct input *input, uint64_t finished)
 enum input_state input_take(struct input *input, struct plane_frame *ret)
 {
 	/* In this order: the frames that an end counts are all there. */
-	uint64_t finished = atomic_load_explicit(&input->submit->finished, memory_order_acquire);
-	uint64_t head = atomic_load_explicit(&input->submit->head, memory_order_acquire);
+	uint64_t finished = PLANE_LOAD(&input->submit->finished);
+	uint64_t head = PLANE_LOAD(&input->submit->head);
 
 	if (head < input->next)
 		return broken(input, "the client's submit ring went back");

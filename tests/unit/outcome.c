@@ -48,9 +48,34 @@ static void check(const struct session_tally *t)
 		refuse(t, o, "what is complete is called so");
 }
 
+/* A worker that lies about what it took cannot make lost frames disappear. */
+static void check_submitted(void)
+{
+	static const struct {
+		uint64_t head, taken, encoded, submitted;
+	} cases[] = {
+		{9, 7, 5, 9},
+		{9, 0, 0, 4},
+		{UINT64_MAX, 7, 5, 11},
+		{9, UINT64_MAX - 1, 5, 9},
+		{0, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t n = report_submitted(cases[i].head, cases[i].taken, cases[i].encoded, 4);
+
+		if (n != cases[i].submitted) {
+			fprintf(stderr, "case %u: %lu frames submitted\n", i, (unsigned long)n);
+			exit(1);
+		}
+	}
+}
+
 int main(void)
 {
 	struct session_tally t;
+
+	check_submitted();
 
 	for (t.submitted = 0; t.submitted < 3; t.submitted++)
 		for (t.encoded = 0; t.encoded <= t.submitted; t.encoded++)
