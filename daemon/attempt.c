@@ -77,6 +77,23 @@ static void note_leak(const struct attempt *attempt, struct attempt_report *repo
 	report->leaked_bytes = attempt->session->memory;
 }
 
+/* How long the call had run when its process died, as the worker noted its begin: bounded. */
+static uint64_t call_age_ns(const struct attempt *attempt)
+{
+	uint64_t since = atomic_load_explicit(&attempt->slot->since_ns, memory_order_relaxed);
+	uint64_t now = supervisor_now_ns(), created = attempt->session->created_ns;
+
+	return now - (since < created ? created : since < now ? since : now);
+}
+
+/* The process ended under the call: the word is read for the last time. */
+static void note_last_word(struct attempt *attempt)
+{
+	attempt->watch.seen = SLOT_LOAD(&attempt->slot->word);
+	attempt->watch.waited_ns = call_age_ns(attempt);
+	attempt->watch.busy_ns = 0;
+}
+
 static void note_call(struct attempt *attempt, struct attempt_report *report)
 {
 	uint64_t word = attempt->watch.seen;
@@ -100,7 +117,7 @@ static void note_bad_end(
 	case ATTEMPT_CRASHED:
 	case ATTEMPT_EXITED:
 	case ATTEMPT_UNRESPONSIVE:
-		attempt->watch.seen = SLOT_LOAD(&attempt->slot->word);
+		note_last_word(attempt);
 		note_call(attempt, report);
 		break;
 	case ATTEMPT_RUNNING:
@@ -135,6 +152,7 @@ uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end)
 	note_first_packet(attempt);
 	report->end = end;
 	note_bad_end(attempt, end, report);
+	forensics_note(attempt, report);
 	return cut;
 }
 

@@ -92,9 +92,13 @@ static const struct setting settings[] = {
 		"The time left to open sessions when vencd is told to stop."),
 	DURATION("KillGrace", kill_grace_ms, "2s", 100, HOUR,
 		"From SIGKILL until a process that is still there is left as a tombstone."),
+	DURATION("InspectBudget", inspect_budget_ms, "1s", 10, 60 * SECOND,
+		"The look of an inspector at a call that seems not to return."),
 	DURATION("WatchdogTick", tick_ms, "100ms", 20, SECOND,
 		"How often calls are looked at; at most half of every budget."),
 
+	COUNT("InspectorsMax", inspectors_max, "4", 0, 64,
+		"Inspectors at work at once; one user's calls get half of them, rounded up."),
 	COUNT("TombstonesMax", tombstones_max, "16", 1, 1024,
 		"Processes of one device that SIGKILL did not end, before it takes no more work."),
 	COUNT("LeakedThreadsMax", leaked_threads_max, "64", 1, 4096,

@@ -48,8 +48,10 @@ struct config {
 	uint32_t drain_ms;
 	uint32_t stop_ms;
 	uint32_t kill_grace_ms;
+	uint32_t inspect_budget_ms;
 	uint32_t tick_ms;
 
+	uint32_t inspectors_max;
 	uint32_t tombstones_max; /* per device, as the next */
 	uint32_t leaked_threads_max;
 };

@@ -48,7 +48,7 @@ struct line {
 	struct timespec time;
 	enum log_level level;
 	uint64_t dropped_before;
-	char field[LOG_FIELD_MAX];
+	char fields[LOG_FIELDS_MAX];
 	char text[LOG_LINE_MAX];
 };
 
@@ -111,19 +111,32 @@ static bool write_to_stderr(const struct line *line)
 	return write_all(text, n);
 }
 
+/* One for each line of the fields. Returns how many. */
+static int put_fields(struct iovec *iov, const char *fields)
+{
+	int n = 0;
+
+	while (*fields && n < (int)LOG_FIELDS) {
+		size_t length = strcspn(fields, "\n");
+
+		iov[n++] = (struct iovec){(char *)fields, length};
+		fields += length + (fields[length] == '\n');
+	}
+	return n;
+}
+
 static bool write_to_journal(const struct line *line)
 {
 	char priority[] = "PRIORITY=0", message[LOG_LINE_MAX + 8];
-	struct iovec iov[] = {
+	struct iovec iov[3 + LOG_FIELDS] = {
 		{priority, strlen(priority)},
 		{"SYSLOG_IDENTIFIER=vencd", strlen("SYSLOG_IDENTIFIER=vencd")},
 		{message, 0},
-		{(char *)line->field, strlen(line->field)},
 	};
 
 	priority[9] = (char)('0' + levels[line->level].priority);
 	iov[2].iov_len = (size_t)sprintf(message, "MESSAGE=%s", line->text);
-	return sd_journal_sendv(iov, line->field[0] ? 4 : 3) >= 0;
+	return sd_journal_sendv(iov, 3 + put_fields(iov + 3, line->fields)) >= 0;
 }
 
 static bool write_line(const struct line *line)
@@ -330,7 +343,7 @@ static bool queue_line(struct line *line)
 	return !direct;
 }
 
-static void log_line(enum log_level level, const char *field, const char *format, va_list ap)
+static void log_line(enum log_level level, const char *fields, const char *format, va_list ap)
 {
 	struct line line = {.level = level};
 	int saved = errno;
@@ -338,8 +351,8 @@ static void log_line(enum log_level level, const char *field, const char *format
 	if ((int)level < log_.least)
 		return;
 	clock_gettime(CLOCK_REALTIME, &line.time);
-	if (strlen(field) < sizeof(line.field))
-		strcpy(line.field, field);
+	if (strlen(fields) < sizeof(line.fields))
+		strcpy(line.fields, fields);
 	format_text(line.text, format, ap);
 	if (!queue_line(&line) && !write_to_stderr(&line))
 		count_dropped(1);
@@ -355,11 +368,11 @@ void log_message(enum log_level level, const char *format, ...)
 	va_end(ap);
 }
 
-void log_message_about(enum log_level level, const char *field, const char *format, ...)
+void log_message_about(enum log_level level, const char *fields, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	log_line(level, field, format, ap);
+	log_line(level, fields, format, ap);
 	va_end(ap);
 }

@@ -16,8 +16,8 @@
 
 #include <stdint.h>
 
-#define LOG_LINE_MAX 512u /* bytes of a text with its end; a longer one is cut, with "..." */
-#define LOG_FIELD_MAX 64u /* bytes of a journal field with its end */
+#define LOG_LINE_MAX 512u   /* bytes of a text with its end; a longer one is cut, with "..." */
+#define LOG_FIELDS_MAX 512u /* bytes of further journal fields with their end */
 #define LOG_QUEUE_LINES 1024u
 
 /* The order of the words of LogLevel in config.c. */
@@ -43,8 +43,12 @@ int log_open(enum log_level least);
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The same with one more journal field, "VENCD_SESSION=7"; longer than LOG_FIELD_MAX: left out. */
-void log_message_about(enum log_level level, const char *field, const char *format, ...)
+/*
+ * The same with further journal fields, one a line: "VENCD_SESSION=7\nVENCD_UID=1000". Of those that
+ * do not fit into LOG_FIELDS_MAX none is kept, and at most LOG_FIELDS are written.
+ */
+#define LOG_FIELDS 16u
+void log_message_about(enum log_level level, const char *fields, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*

@@ -16,6 +16,8 @@
 #define REPORT_VERSION 1u
 #define REPORT_REJECTED_MAX 4u
 #define REPORT_TEXT_MAX 256u
+#define REPORT_STACK_MAX 8u
+#define REPORT_MESSAGES_MAX 768u
 
 /* How an attempt ended. */
 enum attempt_end {
@@ -31,6 +33,35 @@ enum attempt_end {
 	ATTEMPT_CANCELLED,    /* the session was ended */
 	ATTEMPT_DRAINED,      /* its worker had to go, because of another attempt's wedge */
 	ATTEMPT_END_MAX,
+};
+
+#define THREAD_NOT_PERMITTED "not permitted"
+
+/*
+ * What was seen of a thread that did not come back. A text is what the kernel says, "none" where
+ * there is nothing of the kind, or why it could not be read; never an address.
+ */
+struct thread_view {
+	uint32_t pid, tid;
+	uint32_t permitted; /* 1: its system call could be looked at */
+	uint64_t cpu_ms;    /* that it has used; 0: unknown */
+	char comm[16];
+	char state[24]; /* "S (sleeping)" */
+	char wchan[48]; /* the kernel's function that it sleeps in */
+	char syscall[48];
+	char stack[REPORT_STACK_MAX][48]; /* innermost first, "" ends */
+};
+
+/* What there is to say about an attempt that ended badly. */
+struct forensics {
+	uint32_t tid;       /* of the run thread; 0: unknown */
+	char inspected[64]; /* "in call", "not permitted", "not inspected: why"; "": no call */
+	struct thread_view thread;
+	/* The frame that a send was given */
+	uint32_t flags; /* VENCD_FRAME_* */
+	uint64_t bytes; /* 0: no frame */
+	int64_t pts;
+	char messages[REPORT_MESSAGES_MAX]; /* the last of the process's stderr */
 };
 
 struct attempt_report {
@@ -50,6 +81,7 @@ struct attempt_report {
 	uint32_t speed_used, needs_frames, reorder;
 	uint32_t pid;
 	char text[REPORT_TEXT_MAX]; /* the library's last words */
+	struct forensics forensics;
 };
 
 struct session_report {

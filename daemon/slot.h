@@ -73,6 +73,10 @@ struct call_slot {
 	_Atomic uint64_t progress; /* frames taken and packets received, together */
 	_Atomic uint64_t packets;  /* packets received from the library, committed or not */
 	_Atomic uint64_t first_ns; /* CLOCK_MONOTONIC, of the first commit that holds a packet */
+	_Atomic uint64_t tid;      /* of the run thread */
+	_Atomic uint64_t pts;      /* of the frame that was sent last, its size and its flags */
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t flags;
 };
 
 static inline uint64_t slot_word(uint64_t sequence, enum slot_call call, enum slot_state state)

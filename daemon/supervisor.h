@@ -16,6 +16,8 @@
  *	worker.c     worker processes: warm, bound, tainted, drained
  *	stream.c     adapters for one-shot requests
  *	watch.c      the tick that feeds watchdog.c
+ *	forensics.c  what is told about an attempt that ended badly
+ *	inspector.c  processes that look at a thread which does not come back
  *	archive.c    reports of ended sessions
  */
 
@@ -41,6 +43,21 @@ enum supervisor_state {
 struct attempt;
 struct session;
 
+enum evidence_state {
+	EVIDENCE_NONE,
+	EVIDENCE_ASKED,
+	EVIDENCE_SEEN,
+	EVIDENCE_MISSED,
+};
+
+/* What an inspector saw, for the word (a call's, or the number of a ping) that was suspect. */
+struct evidence {
+	enum evidence_state state;
+	uint64_t word;
+	char why[48]; /* MISSED */
+	struct thread_view view;
+};
+
 struct worker {
 	LIST_ENTRY(worker) entry;
 	struct supervisor *supervisor;
@@ -52,6 +69,7 @@ struct worker {
 	uint64_t asked;                      /* pings sent */
 	uint64_t answered;                   /* the last one answered */
 	uint64_t silent_ns;                  /* how long a ping has been unanswered */
+	struct evidence evidence;            /* of its loop */
 	sd_event_source *drain;
 	LIST_HEAD(, attempt) attempts; /* all whose memory its threads may still touch */
 };
@@ -74,6 +92,7 @@ struct attempt {
 	struct call_slot *slot;
 	struct plane_attempt *ring; /* header and log, read-only */
 	struct watch watch;
+	struct evidence evidence; /* of its run thread */
 	uint64_t pixels;
 	bool opened;
 };
@@ -146,6 +165,7 @@ struct supervisor {
 	LIST_HEAD(, worker) workers;
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, stream) streams;
+	LIST_HEAD(, inspector) inspectors;
 	TAILQ_HEAD(, pending_open) pending;
 	unsigned n_awaited; /* of the archive */
 	unsigned n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
@@ -224,6 +244,27 @@ void stream_drop_front(struct supervisor *supervisor, const struct front *front)
 /* watch.c */
 int watch_start(struct supervisor *supervisor);
 void watch_wake(struct supervisor *supervisor); /* something is timed again */
+
+/* inspector.c */
+enum inspection {
+	INSPECT_CALL = 1,
+	INSPECT_LOOP,
+	INSPECT_TOMBSTONE,
+};
+/* Returns NULL, or why none was sent. The answer goes to the evidence that has that word. */
+const char *inspector_send(
+	struct worker *worker, enum inspection what, uint64_t attempt, uint64_t word, uint32_t tid);
+void inspector_forget(const struct worker *worker); /* it is dead */
+
+/* forensics.c */
+void forensics_suspect(struct attempt *attempt); /* half of its call's budget is over */
+void forensics_silent(struct worker *worker);    /* half of its loop's time to answer */
+void forensics_tombstone(struct worker *worker);
+/* Fills the forensics of a report that says already how the attempt ended, and logs them. */
+void forensics_note(struct attempt *attempt, struct attempt_report *report);
+/* The same for an attempt whose session has ended: into the log alone. */
+void forensics_log_abandoned(const struct attempt *attempt);
+void forensics_log_tombstone(const struct worker *worker, const struct thread_view *view);
 
 /* archive.c */
 void archive_add(struct session *session);

@@ -5,7 +5,7 @@
  * The tick. While there is an attempt, every WatchdogTick the call words are read and given to
  * watchdog.c; a worker with a timed call is asked whether its loop runs, and a loop that is silent
  * for WorkerAnswer costs its process, unless the process is stopped or frozen. Without attempts the
- * tick is off and the daemon sleeps.
+ * tick is off and the daemon sleeps. At half of either time an inspector is sent (inspector.c).
  */
 
 #include "daemon/log.h"
@@ -34,12 +34,21 @@ static void ask(struct worker *worker, uint64_t elapsed_ns)
 /* The loop of a worker calls no library: silence means that the process is of no use. */
 static bool is_silent(struct worker *worker)
 {
-	struct config *config = &worker->supervisor->config;
+	uint64_t budget_ns = worker->supervisor->config.answer_budget_ms * UINT64_C(1000000);
 
-	if (worker->silent_ns <= config->answer_budget_ms * UINT64_C(1000000))
+	if (worker->silent_ns > budget_ns / 2)
+		forensics_silent(worker);
+	if (worker->silent_ns <= budget_ns)
 		return false;
 	worker->silent_ns = 0;
 	return !child_is_stopped(worker->child);
+}
+
+/* Its session has ended before: there is nobody to tell but the log. */
+static void abandon_alone(struct attempt *attempt)
+{
+	forensics_log_abandoned(attempt);
+	attempt_abandoned(attempt);
 }
 
 static void abandon(struct attempt *attempt, const struct watch_input *input)
@@ -57,7 +66,7 @@ static void abandon(struct attempt *attempt, const struct watch_input *input)
 	if (attempt->session)
 		session_end(attempt->session, ATTEMPT_ABANDONED, cause);
 	else
-		attempt_abandoned(attempt);
+		abandon_alone(attempt);
 }
 
 /* Returns whether the worker has something timed. */
@@ -82,6 +91,9 @@ static bool watch_attempt(struct attempt *attempt, uint64_t elapsed_ns)
 	switch (watchdog_tick(&attempt->watch, &input)) {
 	case WATCH_EXPIRED:
 		abandon(attempt, &input);
+		return true;
+	case WATCH_SUSPECT:
+		forensics_suspect(attempt);
 		return true;
 	case WATCH_TIMED:
 		return true;

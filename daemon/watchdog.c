@@ -32,6 +32,13 @@ static bool is_timed(uint64_t word)
 	return true; /* no state of ours: the worker scribbled; its time runs out */
 }
 
+/* Whether the n-th part of the budget is over, or of the cap. */
+static bool is_over(const struct watch *watch, const struct watch_input *input, unsigned n)
+{
+	return n * watch->waited_ns > input->budget_ms * UINT64_C(1000000) ||
+		n * (watch->waited_ns + watch->busy_ns) > input->cap_ms * UINT64_C(1000000);
+}
+
 enum watch_verdict watchdog_tick(struct watch *watch, const struct watch_input *input)
 {
 	uint64_t burned = input->cpu_ns - watch->cpu_ns;
@@ -40,6 +47,7 @@ enum watch_verdict watchdog_tick(struct watch *watch, const struct watch_input *
 	if (input->word != watch->seen) {
 		watch->seen = input->word;
 		watch->waited_ns = watch->busy_ns = 0;
+		watch->suspected = false;
 		return is_timed(input->word) ? WATCH_TIMED : WATCH_UNTIMED;
 	}
 	if (!is_timed(input->word))
@@ -50,10 +58,12 @@ enum watch_verdict watchdog_tick(struct watch *watch, const struct watch_input *
 	} else if (input->answered) {
 		watch->waited_ns += input->elapsed_ns;
 	}
-	if (watch->waited_ns > input->budget_ms * UINT64_C(1000000) ||
-		watch->waited_ns + watch->busy_ns > input->cap_ms * UINT64_C(1000000))
+	if (is_over(watch, input, 1))
 		return WATCH_EXPIRED;
-	return WATCH_TIMED;
+	if (watch->suspected || !is_over(watch, input, 2))
+		return WATCH_TIMED;
+	watch->suspected = true;
+	return WATCH_SUSPECT;
 }
 
 /* Where each call's budget stands in the configuration; OWN has its own, whatever the call. */

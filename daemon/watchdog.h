@@ -24,6 +24,7 @@ struct watch {
 	uint64_t waited_ns; /* counted against the budget, since `seen` was first seen */
 	uint64_t busy_ns;   /* not counted, since the process burned CPU */
 	uint64_t cpu_ns;    /* the process's CPU time at the last tick */
+	bool suspected;     /* half of the budget of `seen` was over once */
 };
 
 struct watch_input {
@@ -39,6 +40,7 @@ struct watch_input {
 enum watch_verdict {
 	WATCH_UNTIMED, /* idle, or through */
 	WATCH_TIMED,   /* in a call, within its budget: ask the worker's loop whether it runs */
+	WATCH_SUSPECT, /* timed, and half of the budget is over: said once for each word */
 	WATCH_EXPIRED, /* abandon exactly the call in watch->seen */
 };
 

@@ -44,6 +44,16 @@ static void terminate_refusal(struct vencd_refusal *r)
 	TERMINATE(r->advice);
 }
 
+static void terminate_view(struct thread_view *v)
+{
+	TERMINATE(v->comm);
+	TERMINATE(v->state);
+	TERMINATE(v->wchan);
+	TERMINATE(v->syscall);
+	for (unsigned i = 0; i < REPORT_STACK_MAX; i++)
+		TERMINATE(v->stack[i]);
+}
+
 static void terminate_attempt(struct attempt_report *a)
 {
 	TERMINATE(a->encoder);
@@ -52,6 +62,9 @@ static void terminate_attempt(struct attempt_report *a)
 	TERMINATE(a->version);
 	TERMINATE(a->picked);
 	TERMINATE(a->text);
+	TERMINATE(a->forensics.inspected);
+	TERMINATE(a->forensics.messages);
+	terminate_view(&a->forensics.thread);
 	for (unsigned i = 0; i < REPORT_REJECTED_MAX; i++)
 		TERMINATE(a->rejected[i]);
 }
@@ -135,6 +148,11 @@ static void terminate_attempt_ended(union wire_message *m)
 	TERMINATE(m->attempt_ended.text);
 }
 
+static void terminate_inspected(union wire_message *m)
+{
+	terminate_view(&m->inspected.view);
+}
+
 #define PLAIN {sizeof(struct wire_plain), 0, NULL}
 #define CONNECTION(fds) {sizeof(struct wire_connection), (fds), NULL}
 #define REQUEST {sizeof(struct wire_request), 0, terminate_request}
@@ -175,6 +193,9 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_ATTEMPT_OPENED] = {sizeof(struct wire_attempt_opened), 0, terminate_attempt_opened},
 	[WIRE_ATTEMPT_FAILED] = {sizeof(struct wire_attempt_ended), 0, terminate_attempt_ended},
 	[WIRE_ATTEMPT_ENDED] = {sizeof(struct wire_attempt_ended), 0, terminate_attempt_ended},
+
+	[WIRE_INSPECT] = {sizeof(struct wire_inspect), 0, NULL},
+	[WIRE_INSPECTED] = {sizeof(struct wire_inspected), 0, terminate_inspected},
 };
 
 /* What a message must be, by its type; NULL for a type or a number of attempts that is none. */

@@ -63,6 +63,9 @@ enum wire_type {
 	WIRE_ATTEMPT_OPENED,
 	WIRE_ATTEMPT_FAILED, /* the same struct: its encoder is about to be closed */
 	WIRE_ATTEMPT_ENDED,  /* its thread is through */
+
+	WIRE_INSPECT,   /* supervisor to inspector: once */
+	WIRE_INSPECTED, /* and its answer */
 	WIRE_TYPE_MAX,
 };
 
@@ -240,6 +243,16 @@ struct wire_attempt_ended {
 	char text[ENCODER_TEXT_MAX];
 };
 
+struct wire_inspect {
+	struct wire_header h;
+	uint32_t pid, tid;
+};
+
+struct wire_inspected {
+	struct wire_header h;
+	struct thread_view view;
+};
+
 /* Any message. */
 union wire_message {
 	struct wire_header h;
@@ -258,6 +271,8 @@ union wire_message {
 	struct wire_start start;
 	struct wire_attempt_opened attempt_opened;
 	struct wire_attempt_ended attempt_ended;
+	struct wire_inspect inspect;
+	struct wire_inspected inspected;
 };
 
 /* The child's end of its pair: always this fd. */

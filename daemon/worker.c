@@ -67,6 +67,7 @@ static void worker_tombstone(struct child *child)
 	if (row)
 		row->tombstones++;
 	registry_changed(&worker->supervisor->registry);
+	forensics_tombstone(worker);
 	supervisor_check_done(worker->supervisor);
 }
 
@@ -156,6 +157,7 @@ static void worker_dead(struct child *child, const siginfo_t *info)
 		if (row)
 			row->tombstones--;
 	}
+	inspector_forget(worker);
 	while (!LIST_EMPTY(&worker->attempts))
 		attempt_free(LIST_FIRST(&worker->attempts));
 	registry_changed(&sv->registry);

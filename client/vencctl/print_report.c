@@ -11,6 +11,8 @@
 #include "client/vencctl/fields.h"
 #include "client/vencctl/tool.h"
 
+#define MESSAGES_SHOWN 4 /* the report has more */
+
 static void print_line(FILE *out, const char *head, const char *text)
 {
 	fprintf(out, "  %-10s %s\n", head, text);
@@ -157,6 +159,55 @@ static void print_range(FILE *out, sd_json_variant *attempt)
 	fputc('\n', out);
 }
 
+/* "thread 4713 (run-7), S (sleeping): system call ppoll, waiting in do_sys_poll" */
+static void print_thread(FILE *out, sd_json_variant *forensics)
+{
+	char name[32], state[32], syscall[80], wchan[80];
+
+	if (!*field_text(forensics, "state"))
+		return;
+	fprintf(out, "  %-10s thread %llu (%s), %s: system call %s, waiting in %s\n", "",
+		(unsigned long long)field_number(forensics, "tid"),
+		plain_text(name, sizeof(name), field_text(forensics, "thread")),
+		plain_text(state, sizeof(state), field_text(forensics, "state")),
+		plain_text(syscall, sizeof(syscall), field_text(forensics, "syscall")),
+		plain_text(wchan, sizeof(wchan), field_text(forensics, "wchan")));
+}
+
+static void print_frame(FILE *out, sd_json_variant *forensics)
+{
+	sd_json_variant *a = sd_json_variant_by_key(forensics, "arguments");
+	sd_json_variant *pts = sd_json_variant_by_key(a, "pts");
+	char bytes[32];
+
+	if (!a)
+		return;
+	fprintf(out, "  %-10s given frame %llu, pts %lld, %s%s\n", "",
+		(unsigned long long)field_number(a, "frame"),
+		pts ? (long long)sd_json_variant_integer(pts) : 0,
+		bytes_text(bytes, sizeof(bytes), field_number(a, "bytes")),
+		sd_json_variant_boolean(sd_json_variant_by_key(a, "keyframe")) ? ", keyframe" : "");
+}
+
+static void print_forensics(FILE *out, sd_json_variant *attempt)
+{
+	sd_json_variant *forensics = sd_json_variant_by_key(attempt, "forensics");
+	size_t n = field_count(forensics, "messages");
+
+	if (!forensics)
+		return;
+	print_frame(out, forensics);
+	print_thread(out, forensics);
+	if (!*field_text(forensics, "state"))
+		print_words(out, "", field_text(forensics, "inspected"));
+	for (size_t i = n > MESSAGES_SHOWN ? n - MESSAGES_SHOWN : 0; i < n; i++) {
+		sd_json_variant *v = field_element(forensics, "messages", i);
+
+		if (sd_json_variant_is_string(v))
+			print_words(out, "stderr: ", sd_json_variant_string(v));
+	}
+}
+
 static void print_attempt(FILE *out, sd_json_variant *attempt, size_t number)
 {
 	char head[32], line[300], version[80];
@@ -172,6 +223,7 @@ static void print_attempt(FILE *out, sd_json_variant *attempt, size_t number)
 	print_end(out, attempt);
 	print_words(out, "it said: ", field_text(attempt, "text"));
 	print_leaked(out, attempt);
+	print_forensics(out, attempt);
 }
 
 void print_report(FILE *out, const char *json)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/front/parameters.h"
 #include "daemon/slot.h"
@@ -74,6 +75,79 @@ static int add_leaked(sd_json_variant **v, const struct attempt_report *a)
 		UNSIGNED("fds", a->leaked_fds), UNSIGNED("bytes", a->leaked_bytes));
 }
 
+/* Lines of text as an array of them. */
+static int add_lines(sd_json_variant **v, const char *field, const char *lines)
+{
+	char line[REPORT_MESSAGES_MAX];
+	sd_json_variant *list = NULL, *text = NULL;
+	int r = 0;
+
+	for (size_t n; *lines && r >= 0; lines += n + (lines[n] == '\n')) {
+		n = strcspn(lines, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		r = line[0] ? text_new(line, &text) : 0;
+		if (r >= 0 && text)
+			r = sd_json_variant_append_array(&list, text);
+		text = sd_json_variant_unref(text);
+	}
+	if (r >= 0 && list)
+		r = sd_json_variant_set_field(v, field, list);
+	sd_json_variant_unref(list);
+	return r;
+}
+
+static int add_stack(sd_json_variant **v, const struct thread_view *view)
+{
+	char lines[REPORT_MESSAGES_MAX] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < REPORT_STACK_MAX && view->stack[i][0] && n < sizeof(lines); i++)
+		n += (size_t)snprintf(lines + n, sizeof(lines) - n, "%s\n", view->stack[i]);
+	return add_lines(v, "stack", lines);
+}
+
+static int add_view(sd_json_variant **v, const struct thread_view *view)
+{
+	int r;
+
+	if (view->tid == 0)
+		return 0;
+	r = text_add(v, "thread", view->comm);
+	r = r < 0 ? r : text_add(v, "state", view->state);
+	r = r < 0 ? r : text_add(v, "syscall", view->syscall);
+	r = r < 0 ? r : text_add(v, "wchan", view->wchan);
+	r = r < 0 ? r : add_stack(v, view);
+	return r < 0 ? r : sd_json_variant_merge_objectbo(v, UNSIGNED("cpuMs", view->cpu_ms));
+}
+
+static int add_arguments(sd_json_variant **v, const struct attempt_report *a)
+{
+	const struct forensics *f = &a->forensics;
+
+	if (f->bytes == 0)
+		return 0;
+	return sd_json_variant_set_fieldbo(v, "arguments", UNSIGNED("frame", a->call_frame),
+		SD_JSON_BUILD_PAIR_INTEGER("pts", f->pts), UNSIGNED("bytes", f->bytes),
+		SD_JSON_BUILD_PAIR_BOOLEAN("keyframe", f->flags & VENCD_FRAME_KEYFRAME));
+}
+
+static int add_forensics(sd_json_variant **v, const struct attempt_report *a)
+{
+	const struct forensics *f = &a->forensics;
+	sd_json_variant *object = NULL;
+	int r = text_add(&object, "inspected", f->inspected);
+
+	if (r >= 0 && f->tid)
+		r = sd_json_variant_merge_objectbo(&object, UNSIGNED("tid", f->tid));
+	r = r < 0 ? r : add_view(&object, &f->thread);
+	r = r < 0 ? r : add_arguments(&object, a);
+	r = r < 0 ? r : add_lines(&object, "messages", f->messages);
+	if (r >= 0 && object)
+		r = sd_json_variant_set_field(v, "forensics", object);
+	sd_json_variant_unref(object);
+	return r;
+}
+
 static int add_accounts(sd_json_variant **v, const struct attempt_report *a)
 {
 	return sd_json_variant_merge_objectbo(v, STRING("device", a->device),
@@ -99,6 +173,7 @@ static int attempt_to_json(const struct attempt_report *a, sd_json_variant **ret
 	r = r < 0 ? r : add_end(&v, a);
 	r = r < 0 ? r : add_leaked(&v, a);
 	r = r < 0 ? r : text_add(&v, "text", a->text);
+	r = r < 0 ? r : add_forensics(&v, a);
 	if (r < 0) {
 		sd_json_variant_unref(v);
 		return r;

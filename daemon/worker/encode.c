@@ -244,9 +244,30 @@ static bool take_packets(struct run *run)
 
 /* --- frames --- */
 
+/* Of the client's frame, without padding. */
+static uint64_t frame_bytes(const struct plane_layout *l)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < l->planes; i++)
+		n += (uint64_t)l->row_bytes[i] * l->rows[i];
+	return n;
+}
+
+/* For whoever wants to know later what the call was given. */
+static void note_frame(struct run *run, const struct encoder_frame *frame)
+{
+	struct call_slot *slot = run->map.slot;
+
+	atomic_store_explicit(&slot->pts, (uint64_t)frame->pts, memory_order_relaxed);
+	atomic_store_explicit(&slot->flags, frame->flags, memory_order_relaxed);
+	atomic_store_explicit(&slot->bytes, frame_bytes(&run->start.layout), memory_order_relaxed);
+}
+
 /* Sends a frame; where the encoder wants to be rid of packets first, takes them. */
 static bool send_frame(struct run *run, const struct encoder_frame *frame)
 {
+	note_frame(run, frame);
 	for (;;) {
 		uint64_t received = run->frames.received;
 		enum encoder_status status;

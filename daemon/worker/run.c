@@ -181,6 +181,7 @@ static void *run_thread(void *userdata)
 	bool kept;
 
 	name_thread(run);
+	atomic_store_explicit(&run->map.slot->tid, (uint64_t)gettid(), memory_order_relaxed);
 	run_leave(run); /* of the call that began with WIRE_START */
 	announce(run);
 	if (open_encoder(run)) {

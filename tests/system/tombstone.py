@@ -10,6 +10,7 @@ devices; skipped without.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,6 +67,7 @@ class Tombstone(unittest.TestCase):
                     self.device_takes_no_more(daemon)
                 finally:
                     frozen.freeze(thaw=True)
+                self.both_threads_were_looked_at(daemon)
                 until(lambda: daemon.counters()["tombstones"] == 0, "the dead are buried")
                 self.assertEqual(daemon.counters()["reclaimed"], 2)
                 self.assertEqual(daemon.feed(frames=3).result()["report"]["outcome"], "complete")
@@ -77,6 +79,19 @@ class Tombstone(unittest.TestCase):
         counters = until(lambda: (c := daemon.counters())["tombstones"] == n and c, "a tombstone")
         self.assertEqual(counters["reclaimed"], 0, counters)
         self.assertEqual(counters["leakedThreads"], n, counters)
+
+    def both_threads_were_looked_at(self, daemon):
+        """The run thread and the main one, when the process became a tombstone: it is in the log,
+        which could not be written until now."""
+        def looked_at():
+            return re.findall(r"vencd-worker\[(\d+)\]: thread (\d+) \((\S+)\) in state (\S) .*, "
+                              r"system call (.*), waiting in (\S+)", daemon.messages())
+        rows = until(lambda: len(rows := looked_at()) >= 4 and rows, "four threads")
+        run = [row for row in rows if row[2].startswith("run-") and row[3] == "D"]
+        self.assertEqual(len({row[0] for row in run}), 2, rows)
+        for row in run:
+            self.assertEqual(row[4], "write", rows)
+            self.assertRegex(row[5], "^[a-z_]", rows)
 
     def others_are_fine(self, daemon):
         self.assertEqual(daemon.feed(frames=20).result()["report"]["outcome"], "complete")

@@ -23,7 +23,11 @@ static const char wedged[] =
 	"\"frames\":80,\"packets\":80,\"bytes\":1250000,\"discardedPackets\":2,"
 	"\"end\":\"abandoned\",\"call\":\"send\",\"callFrame\":80,\"waitedMs\":2010,"
 	"\"budgetMs\":2000,\"leaked\":{\"threads\":1,\"fds\":3,\"bytes\":18000000},"
-	"\"text\":\"no words\"}]}";
+	"\"text\":\"no words\",\"forensics\":{\"inspected\":\"in call\",\"tid\":12,"
+	"\"thread\":\"run-7\",\"state\":\"S (sleeping)\",\"syscall\":\"ppoll\","
+	"\"wchan\":\"do_sys\\u001b[poll\",\"arguments\":{\"frame\":80,\"pts\":-3,"
+	"\"bytes\":2000,\"keyframe\":true},"
+	"\"messages\":[\"1\",\"2\",\"3\",\"4\",\"5\"]}}]}";
 
 static const char wedged_text[] =
 	"session 7: truncated: a call was given up [2J\n"
@@ -35,7 +39,13 @@ static const char wedged_text[] =
 	"             frames 0 to 79, 1.2 MB, 2 packets discarded\n"
 	"             abandoned in send of frame 80 after 2.0 s (budget 2.0 s)\n"
 	"             it said: no words\n"
-	"             leaked 1 thread, 3 fds, about 18.0 MB\n";
+	"             leaked 1 thread, 3 fds, about 18.0 MB\n"
+	"             given frame 80, pts -3, 2.0 kB, keyframe\n"
+	"             thread 12 (run-7), S (sleeping): system call ppoll, waiting in do_sys [poll\n"
+	"             stderr: 2\n"
+	"             stderr: 3\n"
+	"             stderr: 4\n"
+	"             stderr: 5\n";
 
 static void expect_report(const char *json, const char *expected)
 {

@@ -48,6 +48,23 @@ static void fill_attempt(struct attempt_report *a, enum attempt_end end)
 		.encoder = "svtav1", .backend = "software", .device = "cpu", .end = end};
 }
 
+static void fill_forensics(struct forensics *f)
+{
+	f->tid = 4713;
+	strcpy(f->inspected, "in call");
+	f->thread = (struct thread_view){.pid = 4711, .tid = 4713, .permitted = 1, .cpu_ms = 12};
+	strcpy(f->thread.comm, "run-7");
+	strcpy(f->thread.state, "D (disk sleep)");
+	strcpy(f->thread.wchan, "dma_fence_wait");
+	strcpy(f->thread.syscall, "ioctl (request 0xc0406448)");
+	for (unsigned i = 0; i < REPORT_STACK_MAX; i++)
+		snprintf(f->thread.stack[i], sizeof(f->thread.stack[i]), "function_%u+0x1/0x2", i);
+	f->pts = -5;
+	f->bytes = UINT64_MAX;
+	f->flags = VENCD_FRAME_KEYFRAME;
+	strcpy(f->messages, "first \xc3\x28\n\nlast");
+}
+
 static void fill_whole_attempt(struct attempt_report *a, enum attempt_end end)
 {
 	fill_attempt(a, end);
@@ -74,6 +91,7 @@ static void fill_whole_attempt(struct attempt_report *a, enum attempt_end end)
 	a->needs_frames = 43;
 	a->reorder = 0;
 	a->pid = 4711;
+	fill_forensics(&a->forensics);
 	strcpy(a->text, "line one\nline two \xc3\x28 \xed\xa0\x80 \x01 end");
 }
 

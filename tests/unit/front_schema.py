@@ -29,7 +29,8 @@ def check_schema_is_strict(validator, report):
         change(changed)
         check(not validator.is_valid(changed), f"the schema takes a report {what}")
 
-    for path in ([], ["params"], ["params", "hdr"], ["attempts", 0], ["attempts", 0, "leaked"]):
+    for path in ([], ["params"], ["params", "hdr"], ["attempts", 0], ["attempts", 0, "leaked"],
+                 ["attempts", 0, "forensics"], ["attempts", 0, "forensics", "arguments"]):
         def add(root, path=path):
             for key in path:
                 root = root[key]
@@ -58,6 +59,12 @@ def check_full(report):
     check(attempt["waitedMs"] == 5100 and attempt["budgetMs"] == 5000, "wrong times")
     check(len(attempt["rejected"]) == 4, "a rejected encoder is missing")
     check(attempt["text"].startswith("line one\nline two ?("), "text is not kept or not cleaned")
+    check(attempt["forensics"] == {
+        "inspected": "in call", "tid": 4713, "thread": "run-7", "state": "D (disk sleep)",
+        "syscall": "ioctl (request 0xc0406448)", "wchan": "dma_fence_wait",
+        "stack": [f"function_{i}+0x1/0x2" for i in range(8)], "cpuMs": 12,
+        "arguments": {"frame": 110, "pts": -5, "bytes": 2**64 - 1, "keyframe": True},
+        "messages": ["first ?(", "last"]}, f"wrong forensics: {attempt['forensics']}")
     check("signal" not in attempt and "exitCode" not in attempt, "these mean nothing here")
 
 

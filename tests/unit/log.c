@@ -320,7 +320,7 @@ static void check_entry(int journal, const char *expected)
 static void check_journal(void)
 {
 	int journal = make_journal();
-	char stream[64], byte;
+	char stream[64], many[LOG_FIELDS_MAX + 1] = "", byte;
 	struct stat st;
 
 	make_pipe();
@@ -331,10 +331,16 @@ static void check_journal(void)
 	CHECK(log_open(LOG_LEVEL_INFO) == 0);
 	log_error("first\nline");
 	log_message_about(LOG_LEVEL_INFO, "VENCD_SESSION=7", "second");
+	log_message_about(LOG_LEVEL_INFO, "A=1\nB=2 3\nC=", "several");
+	memset(many, 'x', sizeof(many) - 1);
+	log_message_about(LOG_LEVEL_INFO, many, "too much");
 	CHECK(log_close(10000) == 0);
 	check_entry(journal, "PRIORITY=3\nSYSLOG_IDENTIFIER=vencd\nMESSAGE=first line\n");
 	check_entry(
 		journal, "PRIORITY=6\nSYSLOG_IDENTIFIER=vencd\nMESSAGE=second\nVENCD_SESSION=7\n");
+	check_entry(
+		journal, "PRIORITY=6\nSYSLOG_IDENTIFIER=vencd\nMESSAGE=several\nA=1\nB=2 3\nC=\n");
+	check_entry(journal, "PRIORITY=6\nSYSLOG_IDENTIFIER=vencd\nMESSAGE=too much\n");
 	CHECK(fcntl(read_end, F_SETFL, O_NONBLOCK) == 0);
 	CHECK(read(read_end, &byte, 1) < 0 && errno == EAGAIN);
 

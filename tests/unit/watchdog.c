@@ -69,6 +69,31 @@ static void test_each_call_is_timed_anew(void)
 	}
 }
 
+/* At half of the time, once for each call, and for a busy one at half of the cap. */
+static void test_suspicion(void)
+{
+	struct watch watch = {0};
+	struct watch_input input = timed_input();
+	unsigned at = 0, times = 0;
+
+	for (unsigned n = 1; n <= TICKS_OF(BUDGET_MS) + 1; n++)
+		if (watchdog_tick(&watch, &input) == WATCH_SUSPECT) {
+			at = n;
+			times++;
+		}
+	check(times == 1, "a call is suspect once");
+	check(at == TICKS_OF(BUDGET_MS) / 2 + 2, "and right after half of its budget");
+	input.word = slot_word(8, SLOT_CALL_SEND, SLOT_RUNNING);
+	check(watchdog_tick(&watch, &input) == WATCH_TIMED, "the next call is not");
+	for (at = 0; at < TICKS_OF(CAP_MS); at++) {
+		input.software = true;
+		input.cpu_ns += TICK_NS;
+		if (watchdog_tick(&watch, &input) == WATCH_SUSPECT)
+			break;
+	}
+	check(at == TICKS_OF(CAP_MS) / 2, "a busy call is suspect at half of the cap");
+}
+
 static void test_pauses_are_not_timed(void)
 {
 	static const enum slot_state idle[] = {
@@ -173,6 +198,7 @@ int main(void)
 {
 	test_budget();
 	test_each_call_is_timed_anew();
+	test_suspicion();
 	test_pauses_are_not_timed();
 	test_stopped_worker();
 	test_busy_software();
