@@ -108,7 +108,7 @@ static int keep(struct session *session, struct session_memory *memory)
 	memory->control_map = NULL;
 	memory->submit_map = NULL;
 	session->lease = session_memory_take_fd(&memory->lease[0]);
-	session->packet_pipe = session_memory_take_fd(&memory->attempt[0].packet_pipe[1]);
+	session->packet_wake = session_memory_take_fd(&memory->attempt[0].packet_wake[1]);
 	return sd_event_add_io(session->supervisor->event, &session->lease_source, session->lease,
 		0, on_lease, session);
 }
@@ -125,8 +125,8 @@ static void session_free(struct session *session)
 		munmap(session->submit, plane_submit_size(&session->layout));
 	if (session->lease >= 0)
 		close(session->lease);
-	if (session->packet_pipe >= 0)
-		close(session->packet_pipe);
+	if (session->packet_wake >= 0)
+		close(session->packet_wake);
 	free(session);
 }
 
@@ -221,7 +221,7 @@ int session_open(struct front *front, const struct wire_open *open,
 	*session = (struct session){.supervisor = sv,
 		.uid = front->uid,
 		.lease = -1,
-		.packet_pipe = -1,
+		.packet_wake = -1,
 		.id = ++sv->next_number,
 		.created_ns = supervisor_now_ns()};
 	LIST_INIT(&session->waiters);
@@ -345,7 +345,7 @@ void session_end(struct session *session, enum attempt_end end, const char *caus
 	atomic_store(&session->control->cut[n], cut);
 	atomic_store(&session->control->state, PLANE_SESSION_ENDED);
 	archive_add(session);
-	plane_wake(session->packet_pipe);
+	plane_wake(session->packet_wake);
 	answer_waiters(session);
 	log_end(session);
 	LIST_REMOVE(session, entry);

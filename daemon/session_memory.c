@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/memory.h"
@@ -29,8 +30,8 @@ static void clear(struct session_memory *m)
 	m->lease[0] = m->lease[1] = -1;
 	for (unsigned i = 0; i < PLANE_MAX_ATTEMPTS; i++) {
 		m->attempt[i].ring = m->attempt[i].ring_ro = m->attempt[i].slot = -1;
-		m->attempt[i].submit_pipe[0] = m->attempt[i].submit_pipe[1] = -1;
-		m->attempt[i].packet_pipe[0] = m->attempt[i].packet_pipe[1] = -1;
+		m->attempt[i].submit_wake[0] = m->attempt[i].submit_wake[1] = -1;
+		m->attempt[i].packet_wake[0] = m->attempt[i].packet_wake[1] = -1;
 	}
 }
 
@@ -43,9 +44,18 @@ static int create_pair(const char *name, uint64_t size, int *ret, int *ret_ro)
 	return *ret_ro < 0 ? *ret_ro : 0;
 }
 
-static int create_pipe(int ret[2])
+/*
+ * What wakes others, or tells that they are gone. Sockets, since a pipe has a mutex that both ends
+ * share: a client that reads or writes its end with a buffer whose page never comes (a mapped FUSE
+ * file) holds it, and whoever writes or closes the other end sleeps until the client lets go. The
+ * reader of ret[0] is the only one who can be sent anything: descriptors that a client put into our
+ * end would be ours to close, which can take as long as the client likes.
+ */
+static int create_channel(int ret[2], int mute)
 {
-	return pipe2(ret, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+		return -errno;
+	return shutdown(ret[mute], SHUT_RD) < 0 ? -errno : 0;
 }
 
 static int create_shared(struct session_memory *m, const struct plane_layout *l)
@@ -54,7 +64,7 @@ static int create_shared(struct session_memory *m, const struct plane_layout *l)
 
 	r = r ? r : create_pair("vencd-submit", plane_submit_size(l), &m->submit, &m->submit_ro);
 	r = r ? r : create_pair("vencd-control", PLANE_PAGE, &m->control, &m->control_ro);
-	r = r ? r : create_pipe(m->lease);
+	r = r ? r : create_channel(m->lease, 0);
 	if (r < 0)
 		return r;
 	m->control_map = memory_map(m->control, PLANE_PAGE, PROT_READ | PROT_WRITE);
@@ -75,8 +85,8 @@ static int create_attempt(struct session_memory *m, const struct plane_layout *l
 	int r = create_pair(
 		"vencd-ring", plane_attempt_size(l), &m->attempt[n].ring, &m->attempt[n].ring_ro);
 
-	r = r ? r : create_pipe(m->attempt[n].submit_pipe);
-	r = r ? r : create_pipe(m->attempt[n].packet_pipe);
+	r = r ? r : create_channel(m->attempt[n].submit_wake, 1);
+	r = r ? r : create_channel(m->attempt[n].packet_wake, 1);
 	if (r < 0)
 		return r;
 	m->attempt[n].slot = memory_create("vencd-slot", PLANE_PAGE);
@@ -119,8 +129,8 @@ unsigned session_memory_client_fds(
 	fds[n++] = memory->lease[1];
 	for (unsigned i = 0; i < attempts; i++) {
 		fds[n++] = memory->attempt[i].ring_ro;
-		fds[n++] = memory->attempt[i].submit_pipe[1];
-		fds[n++] = memory->attempt[i].packet_pipe[0];
+		fds[n++] = memory->attempt[i].submit_wake[1];
+		fds[n++] = memory->attempt[i].packet_wake[0];
 	}
 	return n;
 }
@@ -133,8 +143,8 @@ void session_memory_worker_fds(
 	fds[2] = memory->control_ro;
 	fds[3] = memory->attempt[n].ring;
 	fds[4] = memory->attempt[n].slot;
-	fds[5] = memory->attempt[n].submit_pipe[0];
-	fds[6] = memory->attempt[n].packet_pipe[1];
+	fds[5] = memory->attempt[n].submit_wake[0];
+	fds[6] = memory->attempt[n].packet_wake[1];
 }
 
 int session_memory_take_fd(int *fd)
@@ -172,8 +182,8 @@ void session_memory_close(struct session_memory *m, unsigned attempts)
 		close_fd(&m->attempt[i].ring_ro);
 		close_fd(&m->attempt[i].slot);
 		for (int end = 0; end < 2; end++) {
-			close_fd(&m->attempt[i].submit_pipe[end]);
-			close_fd(&m->attempt[i].packet_pipe[end]);
+			close_fd(&m->attempt[i].submit_wake[end]);
+			close_fd(&m->attempt[i].packet_wake[end]);
 		}
 		unmap(m->slot_map[i], PLANE_PAGE);
 		unmap(m->ring_map[i], plane_data_offset());

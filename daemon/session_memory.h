@@ -4,7 +4,7 @@
 #define VENCD_SESSION_MEMORY_H
 
 /*
- * All memory and pipes of a session in the making: created in one go, handed to client and worker,
+ * All memory and sockets of a session in the making: created in one go, handed to client and worker,
  * and closed again but for what the supervisor keeps.
  */
 
@@ -14,11 +14,11 @@
 
 struct session_memory {
 	int pool, pool_ro, submit, submit_ro, control, control_ro;
-	int lease[2]; /* read end: ours; write end: the client's */
+	int lease[2]; /* [0]: ours, and deaf; [1]: the client's */
 	struct {
 		int ring, ring_ro, slot;
-		int submit_pipe[2]; /* the client writes, the worker reads */
-		int packet_pipe[2]; /* the worker writes, the client reads */
+		int submit_wake[2]; /* the client writes, the worker reads */
+		int packet_wake[2]; /* the worker writes, the client reads */
 	} attempt[PLANE_MAX_ATTEMPTS];
 	struct plane_control *control_map;
 	struct plane_submit *submit_map; /* read-only */

@@ -113,8 +113,8 @@ struct session {
 	struct plane_layout layout;
 	struct plane_control *control; /* rw */
 	struct plane_submit *submit;   /* read-only */
-	int packet_pipe;               /* write end: to wake the client at the cut */
-	int lease;                     /* read end: its hang-up is the client's end */
+	int packet_wake;               /* to wake the client at the cut; deaf */
+	int lease;                     /* its hang-up is the client's end; deaf */
 	sd_event_source *lease_source;
 	struct attempt *attempt; /* the current one */
 	uint64_t memory;         /* bytes */

@@ -121,9 +121,9 @@ struct wire_open {
 };
 
 /*
- * The fds of OPENED in order: pool, submit ring, control page (read-only), lease (write end of a
- * pipe: its closing is the client's end), then for each attempt: ring (read-only), submit pipe
- * (write end), packet pipe (read end).
+ * The fds of OPENED in order: pool, submit ring, control page (read-only), lease (a
+ * socket: its closing is the client's end), then for each attempt: ring (read-only), submit socket
+ * (wakes the worker), packet socket (wakes the client).
  */
 #define WIRE_OPENED_FDS(attempts) (4u + 3u * (attempts))
 
@@ -212,8 +212,8 @@ struct wire_probed {
 
 /*
  * h.seq is the attempt's number, unique in the daemon's life. Fds in order: pool (read-only),
- * submit ring (read-only), control page (read-only), attempt ring, call slot, submit pipe (read
- * end), packet pipe (write end).
+ * submit ring (read-only), control page (read-only), attempt ring, call slot, submit
+ * socket (wakes the worker), packet socket (wakes the client).
  */
 #define WIRE_START_FDS 7
 

@@ -33,8 +33,8 @@ enum {
 	FD_LEASE,
 	FD_ATTEMPTS,
 	FD_RING = 0, /* within an attempt */
-	FD_SUBMIT_PIPE,
-	FD_PACKET_PIPE,
+	FD_SUBMIT_WAKE,
+	FD_PACKET_WAKE,
 	FD_PER_ATTEMPT,
 };
 
@@ -89,13 +89,13 @@ static int map_shared(struct vencd_session *s, const int *fds)
 	return r;
 }
 
-/* The pipes' ends are ours alone, so this changes nothing for anyone else. */
-static int take_pipe(int *ret, int *fd)
+/* These ends are ours alone, so this changes nothing for anyone else. */
+static int take_socket(int *ret, int *fd)
 {
 	int flags = fcntl(*fd, F_GETFL);
 	struct stat st;
 
-	if (flags < 0 || fstat(*fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+	if (flags < 0 || fstat(*fd, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return -EPROTO;
 	if (!(flags & O_NONBLOCK) && fcntl(*fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
@@ -112,9 +112,9 @@ static int map_attempt(struct vencd_session *s, struct attempt_reader *a, int *f
 	if (r >= 0)
 		r = check_header(a->ring->magic, a->ring->version);
 	if (r >= 0)
-		r = take_pipe(&a->submit_pipe, &fds[FD_SUBMIT_PIPE]);
+		r = take_socket(&a->submit_wake, &fds[FD_SUBMIT_WAKE]);
 	if (r >= 0)
-		r = take_pipe(&a->packet_pipe, &fds[FD_PACKET_PIPE]);
+		r = take_socket(&a->packet_wake, &fds[FD_PACKET_WAKE]);
 	return r;
 }
 
@@ -126,7 +126,7 @@ static int map_all(struct vencd_session *s, struct reply *reply)
 		return -EPROTO;
 	r = map_shared(s, reply->fds);
 	if (r >= 0)
-		r = take_pipe(&s->lease, &reply->fds[FD_LEASE]);
+		r = take_socket(&s->lease, &reply->fds[FD_LEASE]);
 	for (uint32_t i = 0; r >= 0 && i < s->layout.attempts; i++)
 		r = map_attempt(s, &s->attempts[i], &reply->fds[FD_ATTEMPTS + FD_PER_ATTEMPT * i]);
 	return r;
@@ -175,7 +175,7 @@ static struct vencd_session *new_session(struct vencd *daemon)
 	s->packet_state = PACKET_NONE;
 	s->lease = s->epoll = -1;
 	for (uint32_t i = 0; i < PLANE_MAX_ATTEMPTS; i++)
-		s->attempts[i].submit_pipe = s->attempts[i].packet_pipe = -1;
+		s->attempts[i].submit_wake = s->attempts[i].packet_wake = -1;
 	return s;
 }
 
@@ -324,8 +324,8 @@ void vencd_session_close(struct vencd_session *session)
 	close_fd(session->epoll);
 	for (uint32_t i = 0; i < PLANE_MAX_ATTEMPTS; i++) {
 		unmap(session->attempts[i].ring, plane_attempt_size(&session->layout));
-		close_fd(session->attempts[i].submit_pipe);
-		close_fd(session->attempts[i].packet_pipe);
+		close_fd(session->attempts[i].submit_wake);
+		close_fd(session->attempts[i].packet_wake);
 	}
 	unmap(session->control, PLANE_PAGE);
 	unmap(session->submit, plane_submit_size(&session->layout));

@@ -53,7 +53,7 @@ enum packet_state {
 /* One attempt as seen by its reader. */
 struct attempt_reader {
 	struct plane_attempt *ring;
-	int submit_pipe, packet_pipe;
+	int submit_wake, packet_wake;
 	uint64_t limit;                  /* log entries known to be there */
 	uint64_t next;                   /* first one not read */
 	uint64_t ended;                  /* 1 after PLANE_ENTRY_END */
@@ -107,14 +107,14 @@ int session_break(struct vencd_session *session, const char *what);
 bool session_ended(const struct vencd_session *session);
 
 /*
- * Makes the next look at the indices one that cannot miss a wake-up: empties the pipes, then says
+ * Makes the next look at the indices one that cannot miss a wake-up: empties the sockets, then says
  * that we sleep. session_sleep() polls after that; 1 when something came, 0 on time-out, -errno.
  */
 void session_prepare_sleep(struct vencd_session *session);
 int session_sleep(struct vencd_session *session, uint64_t deadline_us);
 void session_end_sleep(struct vencd_session *session);
 
-/* Adds the pipes and the lease to the epoll descriptor. */
+/* Adds the sockets and the lease to the epoll descriptor. */
 int session_watch(struct vencd_session *session);
 
 /* A call about this session: {id, token}, and on a new connection if the old one is gone. */

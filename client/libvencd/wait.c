@@ -2,10 +2,10 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Waking and being woken. The worker and the supervisor write a byte into the attempt's packet pipe
- * only while we say that we sleep, so the order is: empty the pipes, say so, look once more, poll.
- * All packet pipes and the lease stand in one epoll descriptor. The lease reports an error when the
- * supervisor is gone, whatever still holds the pipes.
+ * Waking and being woken. The worker and the supervisor write a byte to the attempt's packet
+ * socket only while we say that we sleep, so the order is: empty the sockets, say so, look once more, poll.
+ * All packet sockets and the lease stand in one epoll descriptor. The lease hangs up when the
+ * supervisor is gone, whatever still holds the others.
  */
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "client/libvencd/session.h"
 
-#define WATCH_LEASE UINT32_MAX /* epoll data; the pipes have their attempt's number */
+#define WATCH_LEASE UINT32_MAX /* epoll data; the sockets have their attempt's number */
 
 void session_wake(struct vencd_session *session)
 {
@@ -24,7 +24,7 @@ void session_wake(struct vencd_session *session)
 		return;
 	a = &session->attempts[current];
 	if (plane_must_wake(&a->ring->sleeping))
-		plane_wake(a->submit_pipe);
+		plane_wake(a->submit_wake);
 }
 
 static int watch_fd(struct vencd_session *session, int fd, uint32_t what, uint32_t events)
@@ -43,7 +43,7 @@ int session_watch(struct vencd_session *session)
 		return -errno;
 	r = watch_fd(session, session->lease, WATCH_LEASE, 0);
 	for (uint32_t i = 0; r == 0 && i < session->layout.attempts; i++)
-		r = watch_fd(session, session->attempts[i].packet_pipe, i, EPOLLIN);
+		r = watch_fd(session, session->attempts[i].packet_wake, i, EPOLLIN);
 	return r;
 }
 
@@ -64,8 +64,8 @@ static void on_event(struct vencd_session *session, uint32_t what)
 {
 	if (what == WATCH_LEASE)
 		on_lease_gone(session);
-	else if (!plane_drain(session->attempts[what].packet_pipe))
-		unwatch_fd(session, session->attempts[what].packet_pipe);
+	else if (!plane_drain(session->attempts[what].packet_wake))
+		unwatch_fd(session, session->attempts[what].packet_wake);
 }
 
 /* Polls for up to timeout_ms and empties what has something. */

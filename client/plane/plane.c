@@ -2,12 +2,12 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The layout of a session's memory, and the pipes that wake a sleeper.
+ * The layout of a session's memory, and what wakes a sleeper.
  *
  * A layout is a function of size, format, slots and attempts alone. A receiver therefore checks one
  * by making it again: nothing in it has to be believed, and no bound has to be checked twice.
  *
- * A wake-up is a byte in a pipe and carries no meaning; what there is to do stands in the indices.
+ * A wake-up is a byte in a socket (or, within a process, a pipe) and carries no meaning; what there is to do stands in the indices.
  * This file maps and makes no memory, and knows no session.
  */
 
@@ -26,7 +26,7 @@
 #define DATA_FRAMES 3u /* raw frames that the packet area holds: the worst packets of a group */
 #define DATA_MIN (UINT64_C(4) << 20)
 #define DATA_MAX (UINT64_C(256) << 20)
-#define DRAIN_ROUNDS 32 /* enough for a full pipe; a writer without an end cannot hold us */
+#define DRAIN_ROUNDS 32 /* enough for a full one; a writer without an end cannot hold us */
 
 _Static_assert(sizeof(struct plane_layout) == 104, "compared as bytes: it has no padding");
 _Static_assert(sizeof(struct plane_control) <= PLANE_PAGE, "the control page is one page");

@@ -16,7 +16,7 @@
  *
  * Rules for every reader: copy a field once, check it, use the copy. An index is monotonic and
  * counts from 0; index i lives in entry i % size. Nobody sleeps without the order: set the sleeping
- * word, fence, look at the indices once more, then poll the pipe (plane_prepare_sleep()).
+ * word, fence, look at the indices once more, then poll the socket (plane_prepare_sleep()).
  *
  * Everything is little endian, of fixed width, and of this version.
  */
@@ -76,7 +76,8 @@ struct plane_submit {
 	uint32_t magic, version;
 	_Atomic uint64_t head;     /* frames submitted */
 	_Atomic uint64_t finished; /* 0, or 1 + the number of frames: none follows */
-	_Atomic uint32_t sleeping; /* the client sleeps on the packet pipe of the current attempt */
+	_Atomic uint32_t
+		sleeping; /* the client sleeps on the packet socket of the current attempt */
 	uint32_t reserved;
 	_Atomic uint64_t consumed[PLANE_MAX_ATTEMPTS]; /* log entries of ring n done with */
 };
@@ -107,7 +108,7 @@ struct plane_attempt {
 	uint32_t magic, version;
 	_Atomic uint64_t published; /* log entries committed, at least those; the cut is final */
 	_Atomic uint64_t taken;     /* frames taken from the submit ring, first_frame included */
-	_Atomic uint32_t sleeping;  /* the worker sleeps on the submit pipe */
+	_Atomic uint32_t sleeping;  /* the worker sleeps on the submit socket */
 	uint32_t reserved;
 	_Atomic uint64_t first_frame; /* index of the first frame of this attempt */
 };
@@ -201,17 +202,17 @@ static inline void plane_end_sleep(_Atomic uint32_t *sleeping)
 	atomic_store_explicit(sleeping, 0, memory_order_relaxed);
 }
 
-/* After an index was stored: whether the other side must be woken through its pipe. */
+/* After an index was stored: whether the other side must be woken through its socket. */
 static inline bool plane_must_wake(_Atomic uint32_t *sleeping)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load_explicit(sleeping, memory_order_relaxed) != 0;
 }
 
-/* Writes one byte to a non-blocking pipe; a full pipe means that a wake-up is already waiting. */
+/* Writes one byte to a non-blocking fd; a full one means that a wake-up is already waiting. */
 void plane_wake(int fd);
 
-/* Empties a non-blocking pipe. Returns false when its other end is gone. */
+/* Empties a non-blocking fd. Returns false when its other end is gone. */
 bool plane_drain(int fd);
 
 #endif

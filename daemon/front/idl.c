@@ -189,7 +189,7 @@ static SD_VARLINK_DEFINE_METHOD(OpenSession, PARAMETERS(IN, IN_TYPED),
 	OUT(encoder, STRING, 0), OUT(backend, STRING, 0), OUT(device, STRING, 0),
 	COMMENT("dts lags behind pts by this many frames"), OUT(reorder, INT, 0),
 	COMMENT("Layout of the shared memory, whose fds come with this reply: pool, submit ring, "
-		"control page, lease; then for each attempt: ring, submit pipe, packet pipe"),
+		"control page, lease; then for each attempt: ring, submit socket, packet socket"),
 	OUT_TYPED(layout, Layout, 0));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Wait, SD_VARLINK_SUPPORTS_MORE, IN(id, INT, 0),

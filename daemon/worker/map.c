@@ -3,7 +3,7 @@
 
 /*
  * Mapping a session. Memory must be sealed against shrinking and of exactly the size that its
- * layout gives, or an access could fault; pipes must be non-blocking, or a wake-up could wait. The
+ * layout gives, or an access could fault; sockets must be non-blocking, or a wake-up could wait. The
  * control page is not mapped: the commit word says all that a worker needs to know.
  *
  * Session memory stays out of core files.
@@ -24,8 +24,8 @@ enum {
 	FD_CONTROL,
 	FD_RING,
 	FD_SLOT,
-	FD_SUBMIT_PIPE,
-	FD_PACKET_PIPE,
+	FD_SUBMIT_WAKE,
+	FD_PACKET_WAKE,
 };
 
 static void *map_memory(int fd, uint64_t size, int protection)
@@ -45,12 +45,12 @@ static void *map_memory(int fd, uint64_t size, int protection)
 	return map;
 }
 
-static bool is_pipe(int fd)
+static bool is_channel(int fd)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags >= 0 && flags & O_NONBLOCK && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	return flags >= 0 && flags & O_NONBLOCK && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 static const char *map_all(struct session_map *m, const int *fds)
@@ -67,8 +67,8 @@ static const char *map_all(struct session_map *m, const int *fds)
 	m->slot = map_memory(fds[FD_SLOT], PLANE_PAGE, PROT_READ | PROT_WRITE);
 	if (!m->slot)
 		return "the call slot cannot be mapped";
-	if (!is_pipe(fds[FD_SUBMIT_PIPE]) || !is_pipe(fds[FD_PACKET_PIPE]))
-		return "the wake-up pipes are none";
+	if (!is_channel(fds[FD_SUBMIT_WAKE]) || !is_channel(fds[FD_PACKET_WAKE]))
+		return "the wake-up sockets are none";
 	return NULL;
 }
 
@@ -79,11 +79,11 @@ int session_map_open(struct session_map *ret, const struct plane_layout *layout,
 		.pool_size = plane_pool_size(layout),
 		.submit_size = plane_submit_size(layout),
 		.ring_size = plane_attempt_size(layout),
-		.submit_pipe = fds[FD_SUBMIT_PIPE],
-		.packet_pipe = fds[FD_PACKET_PIPE],
+		.submit_wake = fds[FD_SUBMIT_WAKE],
+		.packet_wake = fds[FD_PACKET_WAKE],
 	};
 	*ret_why = map_all(ret, fds);
-	for (int i = 0; i < FD_SUBMIT_PIPE; i++)
+	for (int i = 0; i < FD_SUBMIT_WAKE; i++)
 		close(fds[i]);
 	if (!*ret_why)
 		return 0;
@@ -103,8 +103,8 @@ void session_map_close(struct session_map *m)
 	m->pool = NULL;
 	m->submit = NULL;
 	m->ring = NULL;
-	close(m->submit_pipe);
-	close(m->packet_pipe);
+	close(m->submit_wake);
+	close(m->packet_wake);
 }
 
 void session_map_close_slot(struct session_map *m)

@@ -3,7 +3,7 @@
 #ifndef VENCD_WORKER_MAP_H
 #define VENCD_WORKER_MAP_H
 
-/* The memory and pipes of one attempt, as WIRE_START brings them. */
+/* The memory and sockets of one attempt, as WIRE_START brings them. */
 
 #include <stdint.h>
 
@@ -17,8 +17,8 @@ struct session_map {
 	struct plane_attempt *ring;
 	struct call_slot *slot;
 	uint64_t pool_size, submit_size, ring_size;
-	int submit_pipe; /* read end: the client wakes us */
-	int packet_pipe; /* write end: we wake the client */
+	int submit_wake; /* the client wakes us */
+	int packet_wake; /* we wake the client */
 };
 
 /*

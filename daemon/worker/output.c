@@ -152,6 +152,6 @@ bool output_commit(struct output *o)
 	o->committed_packets = o->logged.packets;
 	atomic_store_explicit(&o->ring->published, o->committed, memory_order_release);
 	if (plane_must_wake(&o->submit->sleeping))
-		plane_wake(o->packet_pipe);
+		plane_wake(o->packet_wake);
 	return true;
 }

@@ -28,7 +28,7 @@ struct output {
 	struct plane_attempt *ring;
 	struct plane_submit *submit; /* read-only: consumed, sleeping */
 	struct call_slot *slot;
-	int packet_pipe;
+	int packet_wake;
 	uint32_t attempt; /* index within the session */
 	uint64_t data_size;
 
@@ -55,7 +55,7 @@ struct output_packet {
 };
 
 /*
- * ring, submit, slot, packet_pipe, attempt and data_size have been set and the rest is zero. At
+ * ring, submit, slot, packet_wake, attempt and data_size have been set and the rest is zero. At
  * most max_withheld packets are withheld at once. -ENOMEM.
  */
 int output_init(struct output *output, uint32_t max_withheld);

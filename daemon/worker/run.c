@@ -251,7 +251,7 @@ static int prepare(struct run *run)
 	run->output.ring = run->map.ring;
 	run->output.submit = run->map.submit;
 	run->output.slot = run->map.slot;
-	run->output.packet_pipe = run->map.packet_pipe;
+	run->output.packet_wake = run->map.packet_wake;
 	run->output.attempt = run->start.attempt;
 	run->output.data_size = run->start.layout.data_size;
 	if (output_init(&run->output, group) < 0)

@@ -75,7 +75,7 @@ struct run {
 	uint64_t released_done;          /* frames.done_count when releases were last written */
 	uint64_t released_end;           /* and the frames committed then */
 	uint32_t idle_polls;             /* of an asynchronous encoder, without a packet */
-	bool client_gone;                /* the submit pipe hung up: it is not polled any more */
+	bool client_gone;                /* the submit socket hung up: it is not polled any more */
 	bool kept;                       /* ended without close: nothing may be freed */
 	char text[ENCODER_TEXT_MAX];     /* the library's */
 	struct wire_attempt_ended ended; /* .end is 0 until decided */

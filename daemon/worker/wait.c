@@ -6,7 +6,7 @@
  * of the library), acts on it, and sleeps only if that view still holds once it has said that it
  * sleeps: whatever moved in between is seen, whoever moved it.
  *
- * A hang-up of the client's pipe means nothing here: the supervisor knows whether the client lives.
+ * A hang-up of the client's socket means nothing here: the supervisor knows whether the client lives.
  */
 
 #include <errno.h>
@@ -63,18 +63,18 @@ void run_look(struct run *run)
 	run->view = take_view(run);
 }
 
-static void poll_pipes(struct run *run, int timeout_ms)
+static void poll_wakes(struct run *run, int timeout_ms)
 {
 	struct pollfd fds[] = {
 		{.fd = run->wake[0], .events = POLLIN},
-		{.fd = run->client_gone ? -1 : run->map.submit_pipe, .events = POLLIN},
+		{.fd = run->client_gone ? -1 : run->map.submit_wake, .events = POLLIN},
 	};
 
 	if (poll(fds, 2, timeout_ms) <= 0)
 		return;
 	if (fds[0].revents)
 		(void)plane_drain(run->wake[0]); /* ours: no end of it closes before us */
-	if (fds[1].revents && !plane_drain(run->map.submit_pipe))
+	if (fds[1].revents && !plane_drain(run->map.submit_wake))
 		run->client_gone = true;
 }
 
@@ -86,7 +86,7 @@ static void sleep_unless_moved(struct run *run, int timeout_ms)
 	plane_prepare_sleep(&run->map.ring->sleeping);
 	now = take_view(run);
 	if (same_view(&now, &run->view) && !atomic_load_explicit(&run->stop, memory_order_acquire))
-		poll_pipes(run, timeout_ms);
+		poll_wakes(run, timeout_ms);
 	plane_end_sleep(&run->map.ring->sleeping);
 	plane_end_sleep(&run->asleep);
 }

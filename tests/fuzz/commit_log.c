@@ -330,7 +330,7 @@ static void set_up(void)
 		memset(rings[i], 0, PLANE_PAGE + 64 * sizeof(struct plane_entry));
 		session.control->cut[i] = PLANE_NO_CUT;
 		session.attempts[i] = (struct attempt_reader){
-			.ring = ring_of(i), .submit_pipe = quiet_fd, .packet_pipe = -1};
+			.ring = ring_of(i), .submit_wake = quiet_fd, .packet_wake = -1};
 	}
 	FUZZ_CHECK(frames_init(&session) == 0);
 	model = (struct model){0};

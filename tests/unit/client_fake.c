@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -43,6 +44,11 @@ static int read_only(int fd)
 	return copy;
 }
 
+static void make_channel(int ret[2])
+{
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) == 0);
+}
+
 static void make_shared(struct fake *fake)
 {
 	const struct plane_layout *l = &fake->layout;
@@ -61,7 +67,7 @@ static void make_shared(struct fake *fake)
 	atomic_store(&fake->control->state, PLANE_SESSION_OPEN);
 	for (unsigned i = 0; i < PLANE_MAX_ATTEMPTS; i++)
 		atomic_store(&fake->control->cut[i], PLANE_NO_CUT);
-	CHECK(pipe2(fake->lease, O_CLOEXEC | O_NONBLOCK) == 0);
+	make_channel(fake->lease);
 }
 
 static void make_attempt(struct fake *fake, struct fake_attempt *a)
@@ -72,8 +78,8 @@ static void make_attempt(struct fake *fake, struct fake_attempt *a)
 	a->ring = map(a->ring_fd, plane_attempt_size(&fake->layout));
 	a->ring->magic = fake->fault == FAULT_MAGIC ? 1 : PLANE_MAGIC;
 	a->ring->version = PLANE_VERSION;
-	CHECK(pipe2(a->submit_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
-	CHECK(pipe2(a->packet_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
+	make_channel(a->submit_wake);
+	make_channel(a->packet_wake);
 }
 
 static uint32_t request_number(const struct fake *fake, const char *name)
@@ -118,9 +124,9 @@ static void push_fds(const struct fake *fake, sd_varlink *link)
 		const struct fake_attempt *a = &fake->attempt[i];
 
 		push_own(link, read_only(a->ring_fd));
-		push(link, fake->fault == FAULT_NO_PIPE ? a->ring_fd : a->submit_pipe[1]);
+		push(link, fake->fault == FAULT_NO_PIPE ? a->ring_fd : a->submit_wake[1]);
 		if (fake->fault != FAULT_FEW_FDS)
-			push(link, a->packet_pipe[0]);
+			push(link, a->packet_wake[0]);
 	}
 	if (fake->fault == FAULT_MANY_FDS)
 		push(link, fake->pool_fd);
@@ -362,8 +368,8 @@ static void free_attempt(const struct fake *fake, struct fake_attempt *a)
 	munmap(a->ring, plane_attempt_size(&fake->layout));
 	close_fd(&a->ring_fd);
 	for (int end = 0; end < 2; end++) {
-		close_fd(&a->submit_pipe[end]);
-		close_fd(&a->packet_pipe[end]);
+		close_fd(&a->submit_wake[end]);
+		close_fd(&a->packet_wake[end]);
 	}
 }
 
@@ -482,7 +488,7 @@ void fake_end(struct fake *fake, unsigned n)
 static void wake(struct fake *fake, unsigned n)
 {
 	if (plane_must_wake(&fake->submit->sleeping))
-		plane_wake(fake->attempt[n].packet_pipe[1]);
+		plane_wake(fake->attempt[n].packet_wake[1]);
 }
 
 void fake_publish(struct fake *fake, unsigned n)
@@ -510,14 +516,14 @@ void fake_end_session(struct fake *fake)
 	uint32_t n = atomic_load(&fake->control->attempt);
 
 	atomic_store(&fake->control->state, PLANE_SESSION_ENDED);
-	plane_wake(fake->attempt[n].packet_pipe[1]);
+	plane_wake(fake->attempt[n].packet_wake[1]);
 }
 
 void fake_die(struct fake *fake)
 {
 	close_fd(&fake->lease[0]);
 	for (unsigned i = 0; i < fake->attempts; i++) {
-		close_fd(&fake->attempt[i].packet_pipe[1]);
-		close_fd(&fake->attempt[i].submit_pipe[0]);
+		close_fd(&fake->attempt[i].packet_wake[1]);
+		close_fd(&fake->attempt[i].submit_wake[0]);
 	}
 }

@@ -57,7 +57,7 @@ enum fake_fault {
 };
 
 struct fake_attempt {
-	int ring_fd, submit_pipe[2], packet_pipe[2];
+	int ring_fd, submit_wake[2], packet_wake[2];
 	struct plane_attempt *ring;
 	uint64_t written; /* log entries, published or not */
 	uint64_t data;    /* bytes of packet data written */

@@ -245,7 +245,7 @@ static void test_wake_worker(void)
 	int pipe_;
 
 	fake_open(&fake, &daemon_, &session);
-	pipe_ = fake.attempt[0].submit_pipe[0];
+	pipe_ = fake.attempt[0].submit_wake[0];
 	submit(0, 0);
 	CHECK(!readable(pipe_)); /* it does not sleep */
 	plane_prepare_sleep(&fake.attempt[0].ring->sleeping);
@@ -312,8 +312,8 @@ static void test_hang_up(void)
 	struct fake fake = {.attempts = 2};
 
 	fake_open(&fake, &daemon_, &session);
-	close(fake.attempt[0].packet_pipe[1]);
-	fake.attempt[0].packet_pipe[1] = -1;
+	close(fake.attempt[0].packet_wake[1]);
+	fake.attempt[0].packet_wake[1] = -1;
 	CHECK(readable(vencd_session_fd(session)));
 	CHECK_EQUAL(vencd_session_arm(session), 0);
 	CHECK(!readable(vencd_session_fd(session)));
@@ -338,13 +338,13 @@ struct worker {
 static void await_frame(struct fake_attempt *a, struct plane_submit *submit_ring, uint64_t n)
 {
 	while (atomic_load(&submit_ring->head) <= n) {
-		struct pollfd p = {.fd = a->submit_pipe[0], .events = POLLIN};
+		struct pollfd p = {.fd = a->submit_wake[0], .events = POLLIN};
 
 		plane_prepare_sleep(&a->ring->sleeping);
 		if (atomic_load(&submit_ring->head) <= n)
 			CHECK(poll(&p, 1, 20000) == 1);
 		plane_end_sleep(&a->ring->sleeping);
-		plane_drain(a->submit_pipe[0]);
+		plane_drain(a->submit_wake[0]);
 	}
 }
 

@@ -192,8 +192,8 @@ static void test_idle(void)
 	session_submit(&a, 0);
 	session_await(&a, SLOT_CALL_NONE, SLOT_IDLE_INPUT);
 	/* The client is gone: that is for the supervisor to say. */
-	close(a.submit_pipe);
-	a.submit_pipe = -1;
+	close(a.submit_wake);
+	a.submit_wake = -1;
 	rig_ping(&rig);
 	session_await(&a, SLOT_CALL_NONE, SLOT_IDLE_INPUT);
 	before = cpu_ticks();

@@ -173,13 +173,13 @@ static void hostile_head_back(void)
 	while (atomic_load(&a.ring->taken) == 0)
 		usleep(1000);
 	atomic_store(&a.submit->head, 0);
-	plane_wake(a.submit_pipe);
+	plane_wake(a.submit_wake);
 }
 
 static void hostile_head_far(void)
 {
 	atomic_store(&a.submit->head, UINT64_MAX / 2);
-	plane_wake(a.submit_pipe);
+	plane_wake(a.submit_wake);
 }
 
 static void hostile_finish(void)
@@ -188,7 +188,7 @@ static void hostile_finish(void)
 	while (atomic_load(&a.ring->taken) == 0)
 		usleep(1000);
 	atomic_store(&a.submit->finished, 1);
-	plane_wake(a.submit_pipe);
+	plane_wake(a.submit_wake);
 }
 
 static void hostile_consumed(void)
@@ -269,7 +269,7 @@ static void spoil_seal(void)
 	close(fd);
 }
 
-static void spoil_pipe(void)
+static void spoil_socket(void)
 {
 	int flags = fcntl(a.fds[6], F_GETFL);
 
@@ -304,7 +304,7 @@ static void test_refusals(void)
 	refused(spoil_time_base, "time base");
 	refused(spoil_pool, "pool");
 	refused(spoil_seal, "slot");
-	refused(spoil_pipe, "pipes");
+	refused(spoil_socket, "sockets");
 	run_whole(10);
 	rig_ping(&rig);
 	CHECK_EQUAL(count_worker_fds(), before);

@@ -41,7 +41,7 @@ static void begin(uint32_t withheld)
 	out.submit = submit;
 	out.slot = &slot;
 	out.attempt = 1;
-	out.packet_pipe = -1;
+	out.packet_wake = -1;
 	out.data_size = layout.data_size;
 	CHECK_EQUAL(output_init(&out, withheld), 0);
 }

@@ -176,15 +176,15 @@ static int read_only(int fd)
 	return r;
 }
 
-static void make_pipes(struct session *s)
+static void make_sockets(struct session *s)
 {
 	int fds[2];
 
-	CHECK_EQUAL(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	CHECK_EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	s->fds[5] = fds[0];
-	s->submit_pipe = fds[1];
-	CHECK_EQUAL(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-	s->packet_pipe = fds[0];
+	s->submit_wake = fds[1];
+	CHECK_EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	s->packet_wake = fds[0];
 	s->fds[6] = fds[1];
 }
 
@@ -250,7 +250,7 @@ void session_make(struct session *s, struct rig *rig, const struct session_optio
 	s->last_dts = INT64_MIN;
 	fill_start(s, options);
 	make_memories(s);
-	make_pipes(s);
+	make_sockets(s);
 	s->head = options->first_frame;
 	atomic_store(&s->submit->head, s->head);
 	for (s->n_free = 0; s->n_free < s->layout.slots; s->n_free++)
@@ -281,8 +281,8 @@ void session_close(struct session *s)
 	munmap(s->slot, PLANE_PAGE);
 	for (int i = 0; i < WIRE_START_FDS; i++)
 		close(s->fds[i]);
-	close(s->submit_pipe);
-	close(s->packet_pipe);
+	close(s->submit_wake);
+	close(s->packet_wake);
 }
 
 /* --- the client: frames --- */
@@ -295,7 +295,7 @@ int64_t session_pts(uint64_t index)
 void session_wake(struct session *s)
 {
 	if (plane_must_wake(&s->ring->sleeping))
-		plane_wake(s->submit_pipe);
+		plane_wake(s->submit_wake);
 }
 
 void session_submit_raw(struct session *s, uint32_t slot, uint32_t flags, int64_t pts)
@@ -398,7 +398,7 @@ void session_consume(struct session *s)
 static void sleep_on_packets(struct session *s)
 {
 	struct pollfd p[] = {
-		{.fd = s->packet_pipe, .events = POLLIN}, {.fd = s->rig->fd, .events = POLLIN}};
+		{.fd = s->packet_wake, .events = POLLIN}, {.fd = s->rig->fd, .events = POLLIN}};
 
 	plane_prepare_sleep(&s->submit->sleeping);
 	if (s->read == atomic_load(&s->ring->published)) {
@@ -407,7 +407,7 @@ static void sleep_on_packets(struct session *s)
 			rig_expect(s->rig, WIRE_TYPE_MAX); /* fails, and says what came */
 	}
 	plane_end_sleep(&s->submit->sleeping);
-	plane_drain(s->packet_pipe);
+	plane_drain(s->packet_wake);
 }
 
 void session_run(struct session *s, uint64_t frames)

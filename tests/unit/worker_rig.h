@@ -55,7 +55,7 @@ struct session {
 	struct wire_start start; /* a test may spoil it before it is sent */
 	struct plane_layout layout;
 	int fds[WIRE_START_FDS];
-	int submit_pipe, packet_pipe; /* the client's ends */
+	int submit_wake, packet_wake; /* the client's ends */
 	uint8_t *pool;
 	struct plane_submit *submit;
 	struct plane_attempt *ring;
