@@ -157,6 +157,7 @@ static int parse_setting(const struct reader *r, struct text name, struct text t
 		{"async", 0, 1, &s->async},
 		{"keep", 0, 1, &s->keep},
 		{"memory", 0, SCRIPT_MAX_MEMORY, &s->memory},
+		{"leak", 0, SCRIPT_MAX_LEAK, &s->leak},
 	};
 	uint64_t value;
 
@@ -170,7 +171,7 @@ static int parse_setting(const struct reader *r, struct text name, struct text t
 		*settings[i].value = (uint32_t)value;
 		return 0;
 	}
-	return refuse(r, "no such setting; there are hold, reorder, size, async, keep, memory");
+	return refuse(r, "no such setting; there are hold, reorder, size, async, keep, memory, leak");
 }
 
 static int parse_status(const struct reader *r, struct text text, uint64_t *ret)

@@ -63,6 +63,7 @@ struct script_fault {
 #define SCRIPT_MIN_SIZE 64u /* bytes: the header of a packet */
 #define SCRIPT_MAX_SIZE (16u << 20)
 #define SCRIPT_MAX_MEMORY (1u << 30)
+#define SCRIPT_MAX_LEAK (64u << 20)
 #define SCRIPT_MAX_MS (24u * 3600u * 1000u)
 
 struct script {
@@ -72,6 +73,7 @@ struct script {
 	uint32_t async;   /* 1: packets appear some polls late */
 	uint32_t keep;    /* 1: a frame is let go with its packet; 0: inside send */
 	uint32_t memory;  /* bytes allocated and touched while open */
+	uint32_t leak;    /* bytes lost with each frame */
 	uint32_t n_faults;
 	struct script_fault faults[SCRIPT_MAX_FAULTS];
 };
