@@ -43,6 +43,8 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt->slot = slot;
 	attempt->ring = ring;
 	attempt->pixels = (uint64_t)session->layout.width * session->layout.height;
+	attempt->memory = session->memory;
+	attempt->shape = blame_shape_of(&start->params);
 	attempt->watch.cpu_ns = child_cpu_ns(worker->child);
 	session->attempt = attempt;
 	attempt_report(attempt)->pid = (uint32_t)worker->child->pid;
@@ -170,6 +172,8 @@ void attempt_part(struct attempt *attempt, enum attempt_end end)
 		attempt_abandoned(attempt);
 	else if (end == ATTEMPT_CANCELLED)
 		child_send(worker->child, &stop, NULL, 0);
+	else if (end != ATTEMPT_ERROR) /* of which on_ended() knows more */
+		verdict_accuse(attempt, end);
 	worker_attempt_gone(worker);
 }
 
@@ -181,8 +185,11 @@ void attempt_abandoned(struct attempt *attempt)
 	attempt->state = ATTEMPT_LEAKED;
 	row->abandoned++;
 	row->leaked_threads++;
+	row->leaked_fds += WIRE_START_FDS;
+	row->leaked_bytes += attempt->memory;
 	registry_changed(&worker->supervisor->registry);
 	worker_taint(worker);
+	verdict_accuse(attempt, ATTEMPT_ABANDONED);
 }
 
 void attempt_returned(struct attempt *attempt)
@@ -250,6 +257,9 @@ static void on_ended(struct attempt *attempt, const struct wire_attempt_ended *e
 			encoder_status_name(ended->status), call ? call : "?",
 			(unsigned long)ended->frame, ended->text[0] ? ": " : "", ended->text);
 	}
+	/* Of errors only those that speak of the device are looked into. */
+	if (encoder_status_class(ended->status) == ENCODER_CLASS_QUARANTINE)
+		verdict_accuse(attempt, ended->end);
 	session_end(attempt->session, ended->end, cause);
 }
 

@@ -61,6 +61,11 @@ static const struct setting settings[] = {
 		"Workers started ahead, with their libraries loaded."),
 	COUNT("SessionsPerWorker", sessions_per_worker, "4", 1, 16,
 		"Sessions of one user in one worker, where an encoder can share one."),
+	COUNT("WorkerSessions", worker_sessions, "64", 1, 4096,
+		"Sessions that a shared worker is given in its life."),
+	{"WorkerGrowth", SETTING_BYTES, FIELD(worker_growth), "1G", UINT64_C(1) << 20,
+		UINT64_C(1) << 40,
+		.meaning = "Memory that a shared worker may gain before it gets no new session."},
 	COUNT("ReportsKept", reports_kept, "256", 1, 4096, "Reports of ended sessions kept."),
 
 	COUNT("EncoderThreads", encoder_threads, "0", 0, 256,
@@ -99,10 +104,43 @@ static const struct setting settings[] = {
 
 	COUNT("InspectorsMax", inspectors_max, "4", 0, 64,
 		"Inspectors at work at once; one user's calls get half of them, rounded up."),
+	COUNT("TaintedMax", tainted_max, "64", 1, 4096,
+		"Workers of one device with an abandoned call, before it takes no more work."),
 	COUNT("TombstonesMax", tombstones_max, "16", 1, 1024,
 		"Processes of one device that SIGKILL did not end, before it takes no more work."),
 	COUNT("LeakedThreadsMax", leaked_threads_max, "64", 1, 4096,
 		"Threads of one device left in abandoned calls, before it takes no more work."),
+	COUNT("LeakedFdsMax", leaked_fds_max, "512", 1, 65536,
+		"Descriptors that went with them, before the device takes no more work."),
+	{"LeakedBytesMax", SETTING_BYTES, FIELD(leaked_bytes_max), "8G", UINT64_C(1) << 20,
+		UINT64_C(1) << 40,
+		.meaning = "Bytes that went with them, before the device takes no more work."},
+	COUNT("DaemonTaintedMax", daemon_tainted_max, "128", 1, 4096,
+		"TaintedMax for all devices together."),
+	COUNT("DaemonTombstonesMax", daemon_tombstones_max, "32", 1, 1024,
+		"TombstonesMax for all devices, fronts and adapters together."),
+	COUNT("DaemonLeakedThreadsMax", daemon_leaked_threads_max, "128", 1, 4096,
+		"LeakedThreadsMax for all devices together."),
+	COUNT("DaemonLeakedFdsMax", daemon_leaked_fds_max, "1024", 1, 65536,
+		"LeakedFdsMax for all devices together."),
+	{"DaemonLeakedBytesMax", SETTING_BYTES, FIELD(daemon_leaked_bytes_max), "16G",
+		UINT64_C(1) << 20, UINT64_C(1) << 40,
+		.meaning = "LeakedBytesMax for all devices together."},
+
+	COUNT("StrikesMax", strikes_max, "3", 0, 32,
+		"Strikes of one user with one shape of request that cost the encoder; 0: never."),
+	COUNT("StrikesPerEncoder", strikes_per_encoder, "6", 0, 32,
+		"Strikes of one user with any requests that cost the encoder; 0: never."),
+	DURATION("StrikeWindow", strike_window_ms, "10min", 100, 24 * HOUR,
+		"How long a strike counts."),
+	DURATION("StrikeTime", strike_ms, "10min", 100, 24 * HOUR,
+		"How long an encoder is lost to a user."),
+	COUNT("QuarantineUsers", quarantine_users, "2", 0, 32,
+		"Users with strikes on one encoder that put it into quarantine; 0: never."),
+	DURATION("QuarantineMin", quarantine_min_ms, "30s", 100, 24 * HOUR,
+		"From the first quarantine of an encoder to its next probe; it doubles."),
+	DURATION("QuarantineMax", quarantine_max_ms, "1h", 100, 24 * HOUR,
+		"The longest such time; so long in order, and it begins again at the shortest."),
 };
 
 struct reader {
@@ -320,6 +358,19 @@ static int check_sessions(struct reader *reader)
 		all ? "" : " (its default)");
 }
 
+static int check_quarantine(struct reader *reader)
+{
+	const struct setting *min = find_key("QuarantineMin"), *max = find_key("QuarantineMax");
+	char shorter[SETTING_TEXT_SIZE], longer[SETTING_TEXT_SIZE];
+
+	if (reader->config->quarantine_min_ms <= reader->config->quarantine_max_ms)
+		return 0;
+	setting_print(min, reader->config, shorter);
+	setting_print(max, reader->config, longer);
+	return fail(reader, reader->given[min - settings] ?: reader->given[max - settings],
+		"QuarantineMin=%s: more than QuarantineMax=%s", shorter, longer);
+}
+
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){0};
@@ -336,6 +387,7 @@ int config_load(struct config *ret, const char *path, bool must_exist, struct co
 	set_defaults(ret);
 	r = read_file(&reader, must_exist);
 	r = r ? r : check_sessions(&reader);
+	r = r ? r : check_quarantine(&reader);
 	return r ? r : check_tick(&reader);
 }
 

@@ -28,6 +28,8 @@ struct config {
 	uint32_t workers_max;
 	uint32_t warm_workers;
 	uint32_t sessions_per_worker;
+	uint32_t worker_sessions;
+	uint64_t worker_growth; /* bytes */
 	uint32_t reports_kept;
 
 	uint32_t encoder_threads; /* 0: all cores */
@@ -52,8 +54,17 @@ struct config {
 	uint32_t tick_ms;
 
 	uint32_t inspectors_max;
-	uint32_t tombstones_max; /* per device, as the next */
-	uint32_t leaked_threads_max;
+
+	/* Of one device, then of the daemon. */
+	uint32_t tainted_max, tombstones_max, leaked_threads_max, leaked_fds_max;
+	uint64_t leaked_bytes_max;
+	uint32_t daemon_tainted_max, daemon_tombstones_max, daemon_leaked_threads_max;
+	uint32_t daemon_leaked_fds_max;
+	uint64_t daemon_leaked_bytes_max;
+
+	uint32_t strikes_max, strikes_per_encoder, quarantine_users; /* 0: never */
+	uint32_t strike_window_ms, strike_ms;
+	uint32_t quarantine_min_ms, quarantine_max_ms;
 };
 
 struct config_error {

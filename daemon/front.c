@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/leak.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -92,6 +93,7 @@ void front_push_devices(struct front *front)
 		struct wire_device row = registry->entry[i].row;
 
 		row.last = i + 1 == registry->entries;
+		leak_fill(&registry->entry[i], &row);
 		child_send(front->child, &row, NULL, 0);
 	}
 }

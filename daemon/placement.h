@@ -5,7 +5,8 @@
 
 /*
  * Which encoder a request gets: the client's codecs in their order, within a codec the catalogue's
- * order, the first one that can express the request and has proved itself. Pure.
+ * order, the first one that can express the request, has proved itself and is not lost to the uid.
+ * Pure.
  */
 
 #include "daemon/registry.h"
@@ -13,8 +14,17 @@
 
 enum placement_result {
 	PLACEMENT_FOUND = 1,
-	PLACEMENT_WAIT, /* a better candidate than any proven one is still being probed */
+	PLACEMENT_WAIT, /* a better candidate than any usable one is being probed for this uid */
 	PLACEMENT_REFUSED,
+};
+
+/* Who asks, when, and for what. */
+struct placement_ask {
+	const struct vencd_params *request;
+	uint32_t uid;
+	uint32_t threads; /* for a software encoder */
+	uint64_t now_ns;  /* the clock of blame.c */
+	uint64_t wall_us; /* CLOCK_REALTIME, for what people read */
 };
 
 struct placement {
@@ -25,7 +35,7 @@ struct placement {
 	struct vencd_refusal refusal;        /* REFUSED */
 };
 
-enum placement_result placement_choose(const struct registry *registry,
-	const struct vencd_params *request, uint32_t threads, struct placement *ret);
+enum placement_result placement_choose(
+	const struct registry *registry, const struct placement_ask *ask, struct placement *ret);
 
 #endif

@@ -10,30 +10,34 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/blame.h"
 #include "daemon/wire.h"
 #include "hw/catalogue.h"
 
 #define REGISTRY_MAX 16u
 
+_Static_assert(REGISTRY_MAX <= BLAME_ENCODERS_MAX, "each encoder can be blamed");
+
 struct supervisor;
 struct registry;
-struct child;
+struct probing;
 
 struct encoder_entry {
 	struct registry *registry;
 	const struct encoder_limits *limits;
-	struct wire_device row; /* what ListDevices shows */
-	struct child *probe;    /* the probing process, while there is one */
-	sd_event_source *deadline;
-	uint64_t probe_began_us;
+	struct wire_device row;  /* what ListDevices shows */
+	struct probing *probing; /* the probe under way */
+	unsigned probed;         /* probes so far: which script the null encoder's next one has */
+	sd_event_source *parole; /* not PROVEN: when it is probed again */
 };
 
 struct registry {
 	struct supervisor *supervisor;
 	struct encoder_entry entry[REGISTRY_MAX];
 	unsigned entries;
-	uint32_t tombstones_max, leaked_threads_max; /* per device; at these it takes no work */
-	sd_event_source *push;                       /* changes are told to fronts in one go */
+	unsigned probes; /* processes of probes that are not dead, tombstones included */
+	struct blame blame;
+	sd_event_source *push; /* changes are told to fronts in one go */
 };
 
 /* Fills the registry from the catalogue and the configuration and starts all probes. */
@@ -42,6 +46,12 @@ void registry_stop(struct registry *registry);
 
 /* A row's counters changed. */
 void registry_changed(struct registry *registry);
+
+/* The encoder's number, for blame.h. */
+static inline unsigned registry_index(const struct encoder_entry *entry)
+{
+	return (unsigned)(entry - entry->registry->entry);
+}
 
 /* The counters' owner: entries handed out elsewhere are const. */
 struct wire_device *registry_row(struct registry *registry, const struct encoder_entry *entry);

@@ -45,9 +45,14 @@ static uint32_t threads_for(const struct supervisor *sv)
 static bool try_open(struct front *front, const struct wire_open *open)
 {
 	struct supervisor *sv = front->supervisor;
+	struct placement_ask ask = {.request = &open->params,
+		.uid = front->uid,
+		.threads = threads_for(sv),
+		.now_ns = supervisor_now_ns(),
+		.wall_us = supervisor_wall_us()};
 	struct placement placement;
 
-	switch (placement_choose(&sv->registry, &open->params, threads_for(sv), &placement)) {
+	switch (placement_choose(&sv->registry, &ask, &placement)) {
 	case PLACEMENT_WAIT:
 		return false;
 	case PLACEMENT_REFUSED:

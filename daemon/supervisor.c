@@ -132,11 +132,8 @@ void supervisor_stop(struct supervisor *supervisor)
 /* Whether any child that can still die is alive. */
 static bool children_left(const struct supervisor *sv)
 {
-	unsigned probes = 0;
-
-	for (unsigned i = 0; i < sv->registry.entries; i++)
-		probes += sv->registry.entry[i].probe != NULL;
-	return sv->n_workers + sv->n_fronts + sv->n_streams + probes > sv->n_tombstones;
+	return sv->n_workers + sv->n_fronts + sv->n_streams + sv->registry.probes >
+		sv->n_tombstones;
 }
 
 void supervisor_check_done(struct supervisor *supervisor)

@@ -8,12 +8,16 @@
  *
  *	quota.c      what each uid is charged with, and may be
  *	registry.c   which encoders there are, and what their probes showed
- *	placement.c  which of them a request gets
+ *	probing.c    the probes' processes
+ *	verdict.c    what follows from failures and probes, by the policy of blame.c
+ *	leak.c       what abandoned calls hold, and how much of it is too much
+ *	placement.c  which encoder a request gets
  *	front.c      the processes that talk to clients, one per uid
  *	request.c    what fronts ask for
  *	session.c    a session's life and accounts, from memory to report
  *	attempt.c    one try of a session in a worker
  *	worker.c     worker processes: warm, bound, tainted, drained
+ *	growth.c     when a worker has been used long enough
  *	stream.c     adapters for one-shot requests
  *	watch.c      the tick that feeds watchdog.c
  *	forensics.c  what is told about an attempt that ended badly
@@ -31,6 +35,7 @@
 #include "daemon/quota.h"
 #include "daemon/registry.h"
 #include "daemon/report.h"
+#include "daemon/verdict.h"
 #include "daemon/watchdog.h"
 
 enum supervisor_state {
@@ -66,6 +71,10 @@ struct worker {
 	uint32_t uid;                        /* of its clients, once bound */
 	bool ready;                          /* WIRE_READY came */
 	bool tainted;                        /* has abandoned a call */
+	bool accused;                        /* of what ends a process; heard once */
+	bool retired;                        /* gets no new session: see growth.c */
+	uint32_t sessions;                   /* given to it so far */
+	uint64_t bytes_at_first;             /* its own memory when it was bound */
 	uint64_t asked;                      /* pings sent */
 	uint64_t answered;                   /* the last one answered */
 	uint64_t silent_ns;                  /* how long a ping has been unanswered */
@@ -94,7 +103,10 @@ struct attempt {
 	struct watch watch;
 	struct evidence evidence; /* of its run thread */
 	uint64_t pixels;
+	uint64_t memory;   /* of its session, in bytes */
+	blame_shape shape; /* of its request */
 	bool opened;
+	bool accused; /* heard once */
 };
 
 struct waiter {

@@ -92,7 +92,16 @@ enum device_state {
 	DEVICE_ABSENT,      /* library or engine is not there: not an error */
 	DEVICE_BROKEN,      /* its probe failed, crashed or was abandoned */
 	DEVICE_DISABLED,    /* by configuration */
+	DEVICE_QUARANTINED, /* has failed since: takes no work until a probe has passed */
 };
+
+/* What cannot be freed now, and the setting that bounds it. */
+struct wire_budget {
+	char setting[24];
+	uint64_t used, limit;
+};
+
+#define WIRE_BUDGETS 5
 
 /* One encoder of one device: a row of ListDevices. */
 struct wire_device {
@@ -111,7 +120,12 @@ struct wire_device {
 	uint32_t sessions;                            /* attempts running now */
 	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */
 	uint32_t tainted, tombstones;                 /* processes now */
-	uint32_t leaked_threads;                      /* now */
+	uint32_t leaked_threads, leaked_fds;          /* now */
+	uint64_t leaked_bytes;                        /* now; an estimate */
+	uint64_t strikes, quarantines, recycled;      /* since the daemon started */
+	uint64_t parole_us; /* CLOCK_REALTIME: it is probed again then; 0: it is not */
+	struct wire_budget budget[WIRE_BUDGETS];        /* of its device */
+	struct wire_budget daemon_budget[WIRE_BUDGETS]; /* the same in every row */
 };
 
 struct wire_open {

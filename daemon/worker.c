@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/growth.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -107,17 +108,33 @@ static void count_reclaimed(struct worker *worker)
 	if (attempt->state == ATTEMPT_LEAKED || attempt->state == ATTEMPT_RETURNED) {
 		row->reclaimed++;
 		row->leaked_threads--;
+		row->leaked_fds -= WIRE_START_FDS;
+		row->leaked_bytes -= attempt->memory;
 	}
+}
+
+/* Which attempt a process died of: one that was in a call, else any. */
+static struct attempt *culprit(const struct worker *worker)
+{
+	struct attempt *attempt;
+
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+	if (slot_state(SLOT_LOAD(&attempt->slot->word)) == SLOT_RUNNING)
+		return attempt;
+	return LIST_FIRST(&worker->attempts);
 }
 
 /* A crash is a death that nobody here asked for. */
 static void note_crash(struct worker *worker, bool asked, const siginfo_t *info)
 {
 	struct wire_device *row = worker_row(worker);
+	enum attempt_end end = info->si_code == CLD_EXITED ? ATTEMPT_EXITED : ATTEMPT_CRASHED;
 
-	if (!asked && row && info->si_code != CLD_EXITED && !LIST_EMPTY(&worker->attempts))
-		row->crashed++;
-	end_attempts(worker, info->si_code == CLD_EXITED ? ATTEMPT_EXITED : ATTEMPT_CRASHED, info);
+	if (!asked && row && !LIST_EMPTY(&worker->attempts)) {
+		row->crashed += end == ATTEMPT_CRASHED;
+		verdict_accuse(culprit(worker), end);
+	}
+	end_attempts(worker, end, info);
 }
 
 static int on_warm_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -250,6 +267,27 @@ static bool may_share(
 	return busy_attempts(worker, &opening) < max && opening == 0;
 }
 
+/* One that is worn gets no new session, and goes with its last (worker_attempt_gone()). */
+static bool is_retired(struct worker *worker)
+{
+	if (worker->retired || !growth_is_over(worker))
+		return worker->retired;
+	worker->retired = true;
+	worker_row(worker)->recycled++;
+	registry_changed(&worker->supervisor->registry);
+	log_info("vencd-worker[%d] has grown or was used enough: it gets no new session",
+		worker->child->pid);
+	return true;
+}
+
+static void bind(struct worker *worker, const struct encoder_entry *encoder, uint32_t uid)
+{
+	worker->encoder = encoder;
+	worker->uid = uid;
+	worker->sessions = 1;
+	growth_begin(worker);
+}
+
 static bool is_warm(const struct worker *worker)
 {
 	return !worker->encoder && worker->child->state == CHILD_RUNNING;
@@ -277,7 +315,7 @@ static struct worker *find_shared(
 	if (encoder->limits->sessions_per_worker <= 1)
 		return NULL;
 	LIST_FOREACH(worker, &sv->workers, entry)
-	if (may_share(worker, encoder, uid))
+	if (may_share(worker, encoder, uid) && !is_retired(worker))
 		return worker;
 	return NULL;
 }
@@ -290,8 +328,10 @@ int worker_for(struct supervisor *supervisor, const struct encoder_entry *encode
 	int r;
 
 	*ret = find_shared(supervisor, encoder, uid);
-	if (*ret)
+	if (*ret) {
+		(*ret)->sessions++;
 		return 0;
+	}
 	r = quota_take(&supervisor->quota, uid, &quota_worker, refusal);
 	if (r < 0)
 		return r;
@@ -300,8 +340,7 @@ int worker_for(struct supervisor *supervisor, const struct encoder_entry *encode
 		quota_give(&supervisor->quota, uid, &quota_worker);
 		return r;
 	}
-	best->encoder = encoder;
-	best->uid = uid;
+	bind(best, encoder, uid);
 	*ret = best;
 	worker_keep_warm(supervisor);
 	return 0;

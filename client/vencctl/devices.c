@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/vencctl/fields.h"
 #include "client/vencctl/tool.h"
@@ -33,6 +34,11 @@ static const struct {
 	{"tainted", "process tainted now", "processes tainted now"},
 	{"tombstones", "killed process that does not die", "killed processes that do not die"},
 	{"leakedThreads", "thread leaked now", "threads leaked now"},
+	{"leakedFds", "descriptor leaked now", "descriptors leaked now"},
+	{"leakedBytes", "byte leaked now", "bytes leaked now"},
+	{"strikes", "strike", "strikes"},
+	{"quarantines", "quarantine", "quarantines"},
+	{"recycled", "process recycled", "processes recycled"},
 };
 
 /* The words of a list, joined; "-" where there are none. */
@@ -92,6 +98,45 @@ static int add_counters(struct table *table, sd_json_variant *device)
 	return used ? table_note(table, line) : 0;
 }
 
+/* "TombstonesMax 1 of 16" for each budget that something is taken from; "" for none. */
+static void budgets(char *ret, size_t size, sd_json_variant *object)
+{
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < field_count(object, "budgets") && used < size; i++) {
+		sd_json_variant *budget = field_element(object, "budgets", i);
+		uint64_t held = field_number(budget, "used");
+
+		if (held > 0)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s %llu of %llu",
+				used ? ", " : "", field_text(budget, "setting"),
+				(unsigned long long)held,
+				(unsigned long long)field_number(budget, "limit"));
+	}
+}
+
+static int add_budgets(struct table *table, sd_json_variant *device)
+{
+	char line[512], note[544];
+
+	budgets(line, sizeof(line), device);
+	snprintf(note, sizeof(note), "the device holds %s", line);
+	return *line ? table_note(table, note) : 0;
+}
+
+static int add_parole(struct table *table, sd_json_variant *device)
+{
+	time_t seconds = (time_t)(field_number(device, "paroleUs") / 1000000);
+	char note[64];
+	struct tm tm;
+
+	if (seconds == 0 || !localtime_r(&seconds, &tm))
+		return 0;
+	strftime(note, sizeof(note), "it is probed again at %F %T", &tm);
+	return table_note(table, note);
+}
+
 static int add_notes(struct table *table, sd_json_variant *device)
 {
 	const char *backend = field_text(device, "backend");
@@ -102,7 +147,9 @@ static int add_notes(struct table *table, sd_json_variant *device)
 			r = table_note(table, notes[i].note);
 	if (r == 0 && *field_text(device, "detail"))
 		r = table_note(table, field_text(device, "detail"));
-	return r == 0 ? add_counters(table, device) : r;
+	r = r == 0 ? add_parole(table, device) : r;
+	r = r == 0 ? add_counters(table, device) : r;
+	return r == 0 ? add_budgets(table, device) : r;
 }
 
 static int add_device(struct table *table, sd_json_variant *device)
@@ -152,6 +199,7 @@ static int print_devices(struct tool *tool, sd_json_variant *reply)
 	static const char *const heads[] = {"DEVICE", "BACKEND", "ENCODER", "CODEC", "STATE",
 		"RUNNING", "SIZES", "RATE CONTROLS", "VERSION", NULL};
 	struct table table = {.heads = heads};
+	char line[512];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
@@ -159,6 +207,9 @@ static int print_devices(struct tool *tool, sd_json_variant *reply)
 	if (r == 0)
 		table_print(&table, stdout);
 	table_clear(&table);
+	budgets(line, sizeof(line), reply);
+	if (r == 0 && *line)
+		printf("All devices together hold %s\n", line);
 	return r ? tool_failed(tool, "cannot list the devices", r) : TOOL_OK;
 }
 

@@ -41,9 +41,15 @@ void devices_clear(struct front *front)
 
 static int build(const struct front *front, sd_json_variant **ret)
 {
-	sd_json_variant *rows[DEVICES_MAX];
+	sd_json_variant *rows[DEVICES_MAX], *budgets = NULL;
 	size_t n = 0;
 	int r = 0;
+
+	/* Those of the daemon stand in every row. */
+	if (front->n_devices)
+		r = budgets_to_json(front->devices[0].daemon_budget, &budgets);
+	if (r < 0)
+		return r;
 
 	for (; n < front->n_devices; n++) {
 		r = device_to_json(&front->devices[n], &rows[n]);
@@ -51,7 +57,10 @@ static int build(const struct front *front, sd_json_variant **ret)
 			break;
 	}
 	if (r >= 0)
-		r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_VARIANT_ARRAY("devices", rows, n));
+		r = sd_json_buildo(ret, SD_JSON_BUILD_PAIR_VARIANT_ARRAY("devices", rows, n),
+			SD_JSON_BUILD_PAIR_CONDITION(
+				budgets != NULL, "budgets", SD_JSON_BUILD_VARIANT(budgets)));
+	sd_json_variant_unref(budgets);
 	for (size_t i = 0; i < n; i++)
 		sd_json_variant_unref(rows[i]);
 	return r;

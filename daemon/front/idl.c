@@ -87,13 +87,18 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Layout, COMMENT("Visible size in pixels"),
 static SD_VARLINK_DEFINE_STRUCT_TYPE(RateControls, COMMENT("Rate controls by latency"),
 	FIELD(file, STRING, ARRAY), FIELD(live, STRING, ARRAY));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Budget,
+	COMMENT("The setting that bounds it; at the limit no more work is taken"),
+	FIELD(setting, STRING, 0), FIELD(used, INT, 0), FIELD(limit, INT, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	COMMENT("The device: \"cpu\" or the PCI path of a GPU"), FIELD(device, STRING, 0),
 	COMMENT("software, vaapi, nvenc, vulkan, null"), FIELD(backend, STRING, 0),
 	FIELD(encoder, STRING, 0), COMMENT("Library and version, once probed"),
 	FIELD(version, STRING, NULLABLE), COMMENT("Absent: any codec"),
 	FIELD(codec, STRING, NULLABLE),
-	COMMENT("probing, proven (has encoded here), absent (not there), broken, disabled"),
+	COMMENT("probing, proven (has encoded here), absent (not there), broken, disabled, "
+		"quarantined (has failed since)"),
 	FIELD(state, STRING, 0), COMMENT("What to know or do about the state"),
 	FIELD(detail, STRING, NULLABLE), FIELD(minWidth, INT, 0), FIELD(minHeight, INT, 0),
 	FIELD(maxWidth, INT, 0), FIELD(maxHeight, INT, 0),
@@ -111,7 +116,15 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	FIELD(abandoned, INT, 0), FIELD(late, INT, 0), FIELD(reclaimed, INT, 0),
 	FIELD(crashed, INT, 0),
 	COMMENT("Now: processes with a given-up call, killed ones that do not die, leaked threads"),
-	FIELD(tainted, INT, 0), FIELD(tombstones, INT, 0), FIELD(leakedThreads, INT, 0));
+	FIELD(tainted, INT, 0), FIELD(tombstones, INT, 0), FIELD(leakedThreads, INT, 0),
+	COMMENT("Now: descriptors and, as an estimate, bytes that went with given-up calls"),
+	FIELD(leakedFds, INT, 0), FIELD(leakedBytes, INT, 0),
+	COMMENT("Since the daemon started: strikes given to users, quarantines, processes that "
+		"got no new session because they had grown or had had many"),
+	FIELD(strikes, INT, 0), FIELD(quarantines, INT, 0), FIELD(recycled, INT, 0),
+	COMMENT("Broken or quarantined: when it is probed again, in microseconds since 1970"),
+	FIELD(paroleUs, INT, NULLABLE), COMMENT("What its device holds, and may hold"),
+	TYPED(budgets, Budget, ARRAY));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Session, FIELD(id, INT, 0), FIELD(uid, INT, 0),
 	COMMENT("incomplete while it runs"), FIELD(outcome, STRING, 0), FIELD(codec, STRING, 0),
@@ -181,7 +194,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Progress, FIELD(framesSubmitted, INT, NULLA
 
 static SD_VARLINK_DEFINE_METHOD_FULL(ListDevices, SD_VARLINK_SUPPORTS_MORE,
 	COMMENT("One entry for each encoder of each device. With \"more\": again at every change"),
-	OUT_TYPED(devices, Device, ARRAY));
+	OUT_TYPED(devices, Device, ARRAY),
+	COMMENT("What all devices together hold that cannot be freed now, and may hold"),
+	OUT_TYPED(budgets, Budget, ARRAY | NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(OpenSession, PARAMETERS(IN, IN_TYPED),
 	COMMENT("Number of the session, and the secret for Wait, Cancel and GetReport"),
@@ -271,6 +286,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	SYMBOL("What a session is to encode"), &vl_type_Parameters,
 	SYMBOL("The shared memory of a session"), &vl_type_Layout, &vl_type_RateControls,
 	SYMBOL("An encoder of a device, what it can do, and how it has behaved"), &vl_type_Device,
+	SYMBOL("What cannot be freed until the kernel has taken a process"), &vl_type_Budget,
 	SYMBOL("A session that has not ended"), &vl_type_Session, &vl_type_Leaked,
 	SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
 	SYMBOL("What became of a session; one for each"), &vl_type_Report,

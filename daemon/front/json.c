@@ -118,6 +118,7 @@ static const char *const state_names[] = {
 	[DEVICE_ABSENT] = "absent",
 	[DEVICE_BROKEN] = "broken",
 	[DEVICE_DISABLED] = "disabled",
+	[DEVICE_QUARANTINED] = "quarantined",
 };
 
 static const char *state_name(uint32_t state)
@@ -196,7 +197,38 @@ static int add_counters(sd_json_variant **v, const struct wire_device *d)
 		UNSIGNED("abandoned", d->abandoned), UNSIGNED("late", d->late),
 		UNSIGNED("reclaimed", d->reclaimed), UNSIGNED("crashed", d->crashed),
 		UNSIGNED("tainted", d->tainted), UNSIGNED("tombstones", d->tombstones),
-		UNSIGNED("leakedThreads", d->leaked_threads));
+		UNSIGNED("leakedThreads", d->leaked_threads), UNSIGNED("leakedFds", d->leaked_fds),
+		UNSIGNED("leakedBytes", d->leaked_bytes), UNSIGNED("strikes", d->strikes),
+		UNSIGNED("quarantines", d->quarantines), UNSIGNED("recycled", d->recycled));
+}
+
+int budgets_to_json(const struct wire_budget budgets[WIRE_BUDGETS], sd_json_variant **ret)
+{
+	sd_json_variant *list = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < WIRE_BUDGETS && r >= 0; i++)
+		r = sd_json_variant_append_arraybo(&list, STRING("setting", budgets[i].setting),
+			UNSIGNED("used", budgets[i].used), UNSIGNED("limit", budgets[i].limit));
+	if (r < 0) {
+		sd_json_variant_unref(list);
+		return r;
+	}
+	*ret = list;
+	return 0;
+}
+
+static int add_budgets(sd_json_variant **v, const struct wire_device *d)
+{
+	sd_json_variant *list = NULL;
+	int r = budgets_to_json(d->budget, &list);
+
+	if (r >= 0)
+		r = sd_json_variant_set_field(v, "budgets", list);
+	if (r >= 0 && d->parole_us)
+		r = sd_json_variant_set_field_unsigned(v, "paroleUs", d->parole_us);
+	sd_json_variant_unref(list);
+	return r;
 }
 
 int device_to_json(const struct wire_device *d, sd_json_variant **ret)
@@ -213,6 +245,7 @@ int device_to_json(const struct wire_device *d, sd_json_variant **ret)
 	r = r < 0 ? r : add_limits(&v, d);
 	r = r < 0 ? r : add_sets(&v, d);
 	r = r < 0 ? r : add_probe(&v, d);
+	r = r < 0 ? r : add_budgets(&v, d);
 	r = r < 0 ? r : add_counters(&v, d);
 	if (r < 0) {
 		sd_json_variant_unref(v);

@@ -30,6 +30,8 @@ QUICK = {
     "StartBudget": "20s", "OpenBudget": "500ms", "EncodeBudget": "500ms", "FlushBudget": "500ms",
     "CloseBudget": "500ms", "ProbeBudget": "20s", "OwnBudget": "2s", "WatchdogTick": "50ms",
     "TaintedDrain": "10s", "StopTimeout": "2s", "NullEncoder": "yes", "LogLevel": "debug",
+    # Whoever wants faults by the dozen; tests/system/blame.py is about strikes.
+    "StrikesMax": "0", "StrikesPerEncoder": "0", "QuarantineUsers": "0",
 }
 
 
@@ -81,6 +83,7 @@ class Daemon:
     def __init__(self, settings=None, arguments=(), environment=None, log=None, programs=BUILD):
         self.directory = tempfile.TemporaryDirectory(prefix="vencd-test-")
         path = pathlib.Path(self.directory.name)
+        path.chmod(0o755)  # for clients of other uids
         self.socket = path / "socket"
         self.config = path / "vencd.conf"
         self.log = open(log or path / "log", "w+", encoding="utf-8")
@@ -159,7 +162,7 @@ class Daemon:
 class Feeder:
     """tests/system/feeder.c as a process."""
 
-    def __init__(self, path, **keys):
+    def __init__(self, path, uid=None, **keys):
         ready, ready_child = os.pipe()
         go_child, go = os.pipe()
         self.ready, self.go = ready, go
@@ -168,7 +171,7 @@ class Feeder:
             [BUILD / "tests/system/feeder", path, *arguments, f"ready={ready_child}",
              f"go={go_child}"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            pass_fds=(ready_child, go_child))
+            pass_fds=(ready_child, go_child), user=uid)
         os.close(ready_child)
         os.close(go_child)
 
@@ -180,6 +183,14 @@ class Feeder:
         if self.go >= 0:
             os.close(self.go)
             self.go = -1
+
+    def refusal(self):
+        """What it is told when it gets no session."""
+        self.release()
+        _, errors = self.process.communicate(timeout=LIMIT)
+        os.close(self.ready)
+        assert self.process.returncode == 3, f"feeder: {self.process.returncode}: {errors}"
+        return errors
 
     def result(self):
         """Lets it go on, and gives what it printed."""

@@ -70,6 +70,12 @@ static void check_defaults(const struct config *c)
 	CHECK(!c->null_encoder && !c->null_probe_script[0]);
 	CHECK_EQUAL(c->tombstones_max, 16);
 	CHECK_EQUAL(c->leaked_threads_max, 64);
+	CHECK_EQUAL(c->leaked_bytes_max, 8ll << 30);
+	CHECK_EQUAL(c->daemon_leaked_bytes_max, 16ll << 30);
+	CHECK_EQUAL(c->worker_growth, 1ll << 30);
+	CHECK_EQUAL(c->strikes_max, 3);
+	CHECK_EQUAL(c->strikes_per_encoder, 6);
+	CHECK_EQUAL(c->quarantine_users, 2);
 }
 
 static void check_default_times(const struct config *c)
@@ -254,6 +260,8 @@ static void check_contradictions(void)
 	check_refused("SessionsPerUser=257\n", 1,
 		"SessionsPerUser=257: more than SessionsMax=256 (its default)");
 	CHECK(load("SessionsMax=64\n") == 0);
+	check_refused("QuarantineMax=29s\n", 1, "QuarantineMin=30s: more than QuarantineMax=29s");
+	CHECK(load("QuarantineMax=30s\n") == 0);
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
 		snprintf(text, sizeof(text), "\n%s=199ms\n", budgets[i]);
 		snprintf(what, sizeof(what), "WatchdogTick=100ms: more than half of %s=199ms",

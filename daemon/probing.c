@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Probing. A probe is a process, which is killed when it has answered or its deadline has passed;
+ * nothing in the supervisor waits for it, and a crash or a hang there marks that encoder and
+ * nothing else. An encoder has one probe under way at a time (entry->probing); a process that does
+ * not die stays behind as a tombstone, and the next probe is another process.
+ *
+ * A software encoder on a loaded host is slow, not wedged: as long as its probe burns CPU, the
+ * deadline is put off, up to SoftwareCallCap.
+ */
+
+#include "daemon/probing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#define BUSY_PART 100u /* a probe that used this part of its time as CPU time is at work */
+
+struct probing {
+	struct encoder_entry *entry;
+	struct child *child;
+	sd_event_source *deadline;
+	uint64_t cpu_ns;    /* when the deadline was set */
+	uint64_t waited_ms; /* before that */
+};
+
+/* The probe is over, well or not: its process is of no more use. */
+static void over(struct probing *probing, enum probing_result result, const char *detail)
+{
+	struct encoder_entry *entry = probing->entry;
+
+	if (entry->probing != probing)
+		return;
+	entry->probing = NULL;
+	probing->deadline = sd_event_source_disable_unref(probing->deadline);
+	child_kill(probing->child);
+	verdict_probed(entry, result, detail);
+}
+
+static enum probing_result result_of(uint32_t status)
+{
+	if (status == ENCODER_OK)
+		return PROBING_PASSED;
+	if (status == ENCODER_ABSENT)
+		return PROBING_ABSENT;
+	return encoder_status_class(status) == ENCODER_CLASS_RETRY ? PROBING_UNSETTLED
+								   : PROBING_FAILED;
+}
+
+static void on_probed(struct probing *probing, const struct wire_probed *probed)
+{
+	struct wire_device *row = &probing->entry->row;
+	char detail[256] = "";
+
+	if (probing->entry->probing != probing)
+		return;
+	if (probed->status != ENCODER_OK) {
+		snprintf(detail, sizeof(detail), "probe: %s%s%.180s",
+			probed->status < ENCODER_STATUS_MAX ? encoder_status_name(probed->status)
+							    : "?",
+			probed->text[0] ? ": " : "", probed->text);
+	} else {
+		snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
+		row->probe_ms = probed->ms;
+		row->probe_frames = probed->frames;
+		row->probe_needs_frames = probed->info.needs_frames;
+		row->probed_us = supervisor_wall_us();
+	}
+	over(probing, result_of(probed->status), detail);
+}
+
+/* The n-th (from 0) of the scripts between bars; the last one for all that follow. */
+static void copy_script(char *to, size_t size, const char *scripts, unsigned n)
+{
+	const char *bar;
+
+	for (; n > 0 && (bar = strchr(scripts, '|')); n--)
+		scripts = bar + 1;
+	snprintf(to, size, "%.*s", (int)strcspn(scripts, "|"), scripts);
+}
+
+static void send_probe(struct probing *probing)
+{
+	struct encoder_entry *entry = probing->entry;
+	struct wire_probe probe = {.h = {.type = WIRE_PROBE, .size = sizeof(probe)}};
+
+	snprintf(probe.encoder, sizeof(probe.encoder), "%s", entry->limits->name);
+	if (entry->limits->backend == VENCD_BACKEND_NULL)
+		copy_script(probe.script, sizeof(probe.script),
+			entry->registry->supervisor->config.null_probe_script, entry->probed++);
+	child_send(probing->child, &probe, NULL, 0);
+}
+
+static void probing_message(struct child *child, const union wire_message *message)
+{
+	struct probing *probing = child->owner;
+
+	if (message->h.type == WIRE_READY)
+		send_probe(probing);
+	else if (message->h.type == WIRE_PROBED)
+		on_probed(probing, &message->probed);
+	else
+		child_kill(child);
+}
+
+static void probing_dead(struct child *child, const siginfo_t *info)
+{
+	struct probing *probing = child->owner;
+	struct encoder_entry *entry = probing->entry;
+	struct supervisor *sv = entry->registry->supervisor;
+	char detail[128];
+
+	if (info->si_code == CLD_EXITED)
+		snprintf(detail, sizeof(detail), "its probe ended by itself with status %d",
+			info->si_status);
+	else
+		snprintf(detail, sizeof(detail), "its probe was killed by signal %d (%s)",
+			info->si_status, strsignal(info->si_status));
+	if (child_was_tombstone(child)) {
+		entry->row.tombstones--;
+		sv->n_tombstones--;
+		registry_changed(entry->registry);
+	}
+	if (entry->probing == probing && info->si_code != CLD_EXITED && !child_was_killed(child))
+		entry->row.crashed++;
+	over(probing, PROBING_FAILED, detail);
+	entry->registry->probes--;
+	child_free(child);
+	free(probing);
+	supervisor_check_done(sv);
+}
+
+static void probing_tombstone(struct child *child)
+{
+	struct probing *probing = child->owner;
+	struct encoder_entry *entry = probing->entry;
+
+	entry->row.tombstones++;
+	entry->registry->supervisor->n_tombstones++;
+	registry_changed(entry->registry);
+}
+
+static const struct child_ops probing_ops = {
+	.program = "vencd-worker",
+	.message = probing_message,
+	.tombstone = probing_tombstone,
+	.dead = probing_dead,
+};
+
+/* Whether it is worth waiting for once more. */
+static bool is_at_work(struct probing *probing)
+{
+	const struct config *config = &probing->entry->registry->supervisor->config;
+	uint64_t cpu_ns = child_cpu_ns(probing->child), burned = cpu_ns - probing->cpu_ns;
+
+	probing->cpu_ns = cpu_ns;
+	probing->waited_ms += config->probe_budget_ms;
+	return probing->entry->limits->backend == VENCD_BACKEND_SOFTWARE &&
+		probing->waited_ms < config->software_cap_ms &&
+		burned >= config->probe_budget_ms * UINT64_C(1000000) / BUSY_PART;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct probing *probing = userdata;
+	uint64_t budget_ms = probing->entry->registry->supervisor->config.probe_budget_ms;
+	char detail[128];
+
+	(void)usec;
+	if (is_at_work(probing) && sd_event_source_set_time_relative(source, budget_ms * 1000) >= 0)
+		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	probing->entry->row.abandoned++;
+	snprintf(detail, sizeof(detail),
+		"its probe did not return within %llu ms and was abandoned",
+		(unsigned long long)probing->waited_ms);
+	over(probing, PROBING_FAILED, detail);
+	return 0;
+}
+
+static int start(struct encoder_entry *entry)
+{
+	struct supervisor *sv = entry->registry->supervisor;
+	struct probing *probing = calloc(1, sizeof(*probing));
+	int r;
+
+	if (!probing)
+		return -ENOMEM;
+	probing->entry = entry;
+	r = child_spawn(&probing->child, sv->event, &probing_ops, probing,
+		sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+	if (r < 0) {
+		free(probing);
+		return r;
+	}
+	entry->registry->probes++;
+	r = sd_event_add_time_relative(sv->event, &probing->deadline, CLOCK_MONOTONIC,
+		sv->config.probe_budget_ms * UINT64_C(1000), 0, on_deadline, probing);
+	if (r < 0) {
+		child_kill(probing->child);
+		return r;
+	}
+	entry->probing = probing;
+	return 0;
+}
+
+void probing_start(struct encoder_entry *entry)
+{
+	if (start(entry) < 0)
+		verdict_probed(entry, PROBING_UNSETTLED, "its probe could not be started");
+}
+
+void probing_stop(struct encoder_entry *entry)
+{
+	if (!entry->probing)
+		return;
+	entry->probing->deadline = sd_event_source_disable_unref(entry->probing->deadline);
+	child_kill(entry->probing->child);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+
+/*
+ * Verdicts. An attempt that wedged, crashed, stalled or gave wrong output accuses its encoder; a
+ * probe follows, and blame.c decides. While a verdict is open new requests of others go on to the
+ * encoder, and those of the accused uid wait for it, like those that wait for a first probe.
+ *
+ * What ends a process accuses once a process, whatever number of its attempts it took along. A
+ * quarantine stops no attempt that runs.
+ */
+
+#include "daemon/verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/leak.h"
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+void verdict_init(struct registry *registry)
+{
+	const struct config *c = &registry->supervisor->config;
+
+	registry->blame.policy = (struct blame_policy){
+		.strikes_max = c->strikes_max,
+		.strikes_per_encoder = c->strikes_per_encoder,
+		.quarantine_users = c->quarantine_users,
+		.window_ns = c->strike_window_ms * UINT64_C(1000000),
+		.time_ns = c->strike_ms * UINT64_C(1000000),
+		.quarantine_min_ns = c->quarantine_min_ms * UINT64_C(1000000),
+		.quarantine_max_ns = c->quarantine_max_ms * UINT64_C(1000000),
+	};
+}
+
+static struct blame *blame_of(struct encoder_entry *entry)
+{
+	return &entry->registry->blame;
+}
+
+static void set_detail(struct encoder_entry *entry, const char *before, const char *text)
+{
+	snprintf(entry->row.detail, sizeof(entry->row.detail), "%s%.200s", before, text);
+}
+
+/* The parole: the probe at the end of a quarantine, unless the device cannot even bear that. */
+static int on_parole(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct encoder_entry *entry = userdata;
+	char why[128];
+
+	(void)source;
+	(void)usec;
+	entry->parole = sd_event_source_disable_unref(entry->parole);
+	if (leak_is_exhausted(entry, why))
+		verdict_probed(entry, PROBING_UNSETTLED, why);
+	else
+		probing_start(entry);
+	return 0;
+}
+
+static void await_parole(struct encoder_entry *entry)
+{
+	struct supervisor *sv = entry->registry->supervisor;
+	uint64_t us = blame_of(entry)->device[registry_index(entry)].backoff_ns / 1000;
+
+	entry->row.parole_us = supervisor_wall_us() + us;
+	if (sv->state == SUPERVISOR_SERVING &&
+		sd_event_add_time_relative(
+			sv->event, &entry->parole, CLOCK_MONOTONIC, us, 0, on_parole, entry) < 0)
+		log_error("%s: cannot be probed again: no timer", entry->limits->name);
+}
+
+static void quarantine(struct encoder_entry *entry, const char *detail)
+{
+	entry->row.state = DEVICE_QUARANTINED;
+	entry->row.quarantines++;
+	set_detail(entry, "quarantined: ", detail);
+	await_parole(entry);
+	log_error("%s: %s; it is probed again in %llu s", entry->limits->name, entry->row.detail,
+		(unsigned long long)(blame_of(entry)->device[registry_index(entry)].backoff_ns /
+			1000000000));
+}
+
+static void log_strikes(const struct encoder_entry *entry, unsigned n)
+{
+	const struct blame *blame = &entry->registry->blame;
+	char text[BLAME_SHAPE_TEXT];
+
+	for (unsigned i = blame->strikes > n ? blame->strikes - n : 0; i < blame->strikes; i++) {
+		const struct blame_strike *s = &blame->strike[i];
+
+		log_warning("%s: a strike for uid %u with %s%s", entry->limits->name, s->uid,
+			blame_shape_text(s->shape, text),
+			s->loss == BLAME_LOSS_NONE            ? ""
+				: s->loss == BLAME_LOSS_SHAPE ? ", who loses it for such requests"
+							      : ", who loses it");
+	}
+}
+
+static void try_next(struct encoder_entry *entry)
+{
+	if (blame_try(blame_of(entry), registry_index(entry)) > 0)
+		probing_start(entry);
+}
+
+static enum blame_proof proof_of(enum probing_result result)
+{
+	switch (result) {
+	case PROBING_PASSED:
+		return BLAME_PASSED;
+	case PROBING_FAILED:
+	case PROBING_ABSENT:
+		return BLAME_FAILED;
+	case PROBING_UNSETTLED:
+		break;
+	}
+	return BLAME_UNSETTLED;
+}
+
+/* The probe was for accusations. */
+static void judge(struct encoder_entry *entry, enum probing_result result, const char *detail)
+{
+	struct blame *blame = blame_of(entry);
+	unsigned tried = blame->device[registry_index(entry)].n_tried;
+	uint64_t now = supervisor_now_ns();
+	char text[64];
+
+	switch (blame_judge(blame, registry_index(entry), proof_of(result), now)) {
+	case BLAME_ACQUITTED:
+		log_warning("%s: no verdict about a failure: %s", entry->limits->name, detail);
+		break;
+	case BLAME_STRUCK:
+		entry->row.strikes += tried;
+		log_strikes(entry, tried);
+		break;
+	case BLAME_QUARANTINE_PROBE:
+		quarantine(entry, detail);
+		break;
+	case BLAME_QUARANTINE_USERS:
+		entry->row.strikes += tried;
+		log_strikes(entry, tried);
+		snprintf(text, sizeof(text), "strikes of %u users or more (QuarantineUsers)",
+			blame->policy.quarantine_users);
+		quarantine(entry, text);
+		break;
+	}
+	try_next(entry);
+}
+
+static void prove(struct encoder_entry *entry)
+{
+	entry->row.state = DEVICE_PROVEN;
+	entry->row.detail[0] = '\0';
+	entry->row.parole_us = 0;
+	log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->limits->name,
+		entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
+}
+
+/* The first probe did not pass: no quarantine, since there was no work, but probed again as well. */
+static void mark_broken(struct encoder_entry *entry, const char *detail)
+{
+	entry->row.state = DEVICE_BROKEN;
+	set_detail(entry, "", detail);
+	if (entry->registry->supervisor->state == SUPERVISOR_SERVING)
+		log_warning("%s: not usable: %s", entry->limits->name, detail);
+	blame_quarantine(blame_of(entry), registry_index(entry), supervisor_now_ns());
+	await_parole(entry);
+}
+
+static void first_probed(
+	struct encoder_entry *entry, enum probing_result result, const char *detail)
+{
+	switch (result) {
+	case PROBING_PASSED:
+		prove(entry);
+		break;
+	case PROBING_ABSENT:
+		entry->row.state = DEVICE_ABSENT;
+		set_detail(entry, "", detail);
+		log_warning("%s: not usable: %s", entry->limits->name, detail);
+		break;
+	case PROBING_FAILED:
+	case PROBING_UNSETTLED:
+		mark_broken(entry, detail);
+		break;
+	}
+}
+
+static void parole_probed(
+	struct encoder_entry *entry, enum probing_result result, const char *detail)
+{
+	blame_parole(blame_of(entry), registry_index(entry), proof_of(result), supervisor_now_ns());
+	if (result == PROBING_PASSED) {
+		prove(entry);
+		return;
+	}
+	set_detail(entry, entry->row.state == DEVICE_QUARANTINED ? "quarantined: " : "", detail);
+	await_parole(entry);
+	log_warning("%s: still not usable: %s", entry->limits->name, detail);
+}
+
+void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail)
+{
+	struct supervisor *sv = entry->registry->supervisor;
+
+	switch ((enum device_state)entry->row.state) {
+	case DEVICE_PROBING:
+		first_probed(entry, result, detail);
+		break;
+	case DEVICE_PROVEN:
+		judge(entry, result, detail);
+		break;
+	case DEVICE_BROKEN:
+	case DEVICE_QUARANTINED:
+		parole_probed(entry, result, detail);
+		break;
+	case DEVICE_ABSENT: /* are never probed again */
+	case DEVICE_DISABLED:
+		break;
+	}
+	registry_changed(entry->registry);
+	request_retry_pending(sv);
+}
+
+/* What ends like this is somebody's fault; the others are the client's, ours, or an answer. */
+static bool is_accused_of(enum attempt_end end)
+{
+	return end == ATTEMPT_ABANDONED || end == ATTEMPT_CRASHED || end == ATTEMPT_EXITED ||
+		end == ATTEMPT_UNRESPONSIVE || end == ATTEMPT_STALLED ||
+		end == ATTEMPT_WRONG_OUTPUT || end == ATTEMPT_ERROR;
+}
+
+static bool ends_process(enum attempt_end end)
+{
+	return end == ATTEMPT_ABANDONED || end == ATTEMPT_CRASHED || end == ATTEMPT_EXITED ||
+		end == ATTEMPT_UNRESPONSIVE;
+}
+
+void verdict_accuse(struct attempt *attempt, enum attempt_end end)
+{
+	struct worker *worker = attempt->worker;
+	struct supervisor *sv = worker->supervisor;
+	struct encoder_entry *entry = &sv->registry.entry[worker->encoder - sv->registry.entry];
+
+	if (sv->state != SUPERVISOR_SERVING || entry->row.state != DEVICE_PROVEN ||
+		!is_accused_of(end) || attempt->accused || (ends_process(end) && worker->accused))
+		return;
+	attempt->accused = true;
+	worker->accused |= ends_process(end);
+	if (!blame_accuse(&sv->registry.blame, registry_index(entry), worker->uid, attempt->shape))
+		log_warning("%s: a failure of uid %u's is not looked into: too many are",
+			entry->limits->name, worker->uid);
+	try_next(entry);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: 2026 The vencd authors
+#ifndef VENCD_VERDICT_H
+#define VENCD_VERDICT_H
+
+/*
+ * What follows from a failure: the accusation, the probe, the strike or the quarantine, the parole.
+ * The policy is blame.c's; this carries it out.
+ */
+
+#include "daemon/probing.h"
+#include "daemon/report.h"
+
+struct attempt;
+struct registry;
+
+/* Takes the policy from the settings. */
+void verdict_init(struct registry *registry);
+
+/* The attempt ended like that, and its encoder or its request is to blame. Heard once. */
+void verdict_accuse(struct attempt *attempt, enum attempt_end end);
+
+/* A probe has ended; detail says what was wrong. */
+void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail);
+
+#endif
