@@ -158,7 +158,7 @@ static void prove(struct encoder_entry *entry)
 		entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
 }
 
-/* The first probe did not pass: no quarantine, since there was no work, but probed again as well. */
+/* The first probe did not pass. It is probed again like one in quarantine. */
 static void mark_broken(struct encoder_entry *entry, const char *detail)
 {
 	entry->row.state = DEVICE_BROKEN;

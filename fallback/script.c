@@ -171,7 +171,8 @@ static int parse_setting(const struct reader *r, struct text name, struct text t
 		*settings[i].value = (uint32_t)value;
 		return 0;
 	}
-	return refuse(r, "no such setting; there are hold, reorder, size, async, keep, memory, leak");
+	return refuse(
+		r, "no such setting; there are hold, reorder, size, async, keep, memory, leak");
 }
 
 static int parse_status(const struct reader *r, struct text text, uint64_t *ret)

@@ -186,11 +186,16 @@ class Feeder:
 
     def refusal(self):
         """What it is told when it gets no session."""
+        code, errors = self.end()
+        assert code == 3, f"feeder: {code}: {errors}"
+        return errors
+
+    def end(self):
+        """Its exit code, whatever it is, and what it said."""
         self.release()
         _, errors = self.process.communicate(timeout=LIMIT)
         os.close(self.ready)
-        assert self.process.returncode == 3, f"feeder: {self.process.returncode}: {errors}"
-        return errors
+        return self.process.returncode, errors
 
     def result(self):
         """Lets it go on, and gives what it printed."""

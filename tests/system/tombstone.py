@@ -101,7 +101,7 @@ class Tombstone(unittest.TestCase):
         feeder.release()
         _, errors = feeder.process.communicate(timeout=60)
         self.assertEqual(feeder.process.returncode, 3)
-        self.assertIn("do not die", errors)
+        self.assertIn("do not die, TombstonesMax=2", errors)
         fine = daemon.feed(frames=5, backend="software", codec="h264", speed=13)
         self.assertEqual(fine.result()["report"]["outcome"], "complete")
 
