@@ -23,6 +23,8 @@
 #include <unistd.h>
 #include <libavutil/log.h>
 
+#include "client/stream/redact.h"
+
 #define PROGRESS_HZ 5
 #define LINE_MAX_BYTES 400
 
@@ -87,11 +89,13 @@ out:
 	pthread_mutex_unlock(&console.lock);
 }
 
-/* One line of printable text: a hostile file must not drive the terminal. */
+/* One line of printable text without secrets: a hostile file must not drive the terminal. */
 static void clean(char *text)
 {
-	size_t length = strlen(text);
+	size_t length;
 
+	redact(text);
+	length = strlen(text);
 	while (length && text[length - 1] == '\n')
 		text[--length] = '\0';
 	for (; *text; text++) {

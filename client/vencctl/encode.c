@@ -21,6 +21,7 @@
 
 #include "client/stream/console.h"
 #include "client/stream/pump.h"
+#include "client/stream/redact.h"
 #include "client/stream/target.h"
 #include "client/vencctl/encode_options.h"
 #include "client/vencctl/tool.h"
@@ -28,6 +29,7 @@
 struct encode {
 	struct tool *tool;
 	struct encode_options options;
+	char *input, *output; /* as they may be shown: no password of a URL */
 	int input_fd;
 	struct target target;
 	int signal_fd;
@@ -81,14 +83,12 @@ static int open_input(struct encode *encode)
 		encode->input_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (encode->input_fd >= 0 && lseek(encode->input_fd, 0, SEEK_CUR) < 0)
 			encode->options.input_format = INPUT_FORMAT_Y4M;
-		if (encode->input_fd >= 0)
-			encode->options.input = "stdin";
 	} else {
 		encode->input_fd = open(name, O_RDONLY | O_CLOEXEC);
 	}
 	if (encode->input_fd >= 0)
 		return 0;
-	fprintf(stderr, "vencctl: cannot open %s: %s\n", name, strerror(errno));
+	fprintf(stderr, "vencctl: cannot open %s: %s\n", encode->input, strerror(errno));
 	return vencd_outcome_exit_code(VENCD_OUTCOME_FAILED);
 }
 
@@ -100,8 +100,8 @@ static int say_same_file(const char *name)
 
 static int open_output(struct encode *encode)
 {
-	const char *name = encode->options.output;
-	int r = target_open(&encode->target, name, encode->input_fd);
+	const char *name = encode->output;
+	int r = target_open(&encode->target, encode->options.output, encode->input_fd);
 
 	if (r == 0)
 		return 0;
@@ -198,8 +198,10 @@ static void place_output(struct encode *encode, struct stream_result *result)
 
 static void say_what_is_left(struct encode *encode)
 {
-	if (encode->target.kind == TARGET_RENAMED && target_leave(&encode->target))
-		fprintf(stderr, "vencctl: what was encoded is in %s\n", encode->target.partial);
+	if (encode->target.kind != TARGET_RENAMED || !target_leave(&encode->target))
+		return;
+	redact(encode->target.partial);
+	fprintf(stderr, "vencctl: what was encoded is in %s\n", encode->target.partial);
 }
 
 /* For people, on stderr: stdout may be the output. */
@@ -244,7 +246,7 @@ static int run(struct encode *encode)
 	struct stream_order order = {
 		.input_fd = encode->input_fd,
 		.output_fd = encode->target.fd,
-		.input_name = encode->options.input,
+		.input_name = encode->input,
 		.input_format = encode->options.input_format,
 		.nested = true,
 		.container = encode->options.container,
@@ -271,10 +273,25 @@ static int run(struct encode *encode)
 	return r;
 }
 
+static int name_files(struct encode *encode)
+{
+	const char *input = encode->options.input;
+
+	encode->input = strdup(strcmp(input, "-") == 0 ? "stdin" : input);
+	encode->output = strdup(encode->options.output);
+	if (!encode->input || !encode->output)
+		return tool_failed(encode->tool, "cannot start", -ENOMEM);
+	redact(encode->input);
+	redact(encode->output);
+	return 0;
+}
+
 static int open_all(struct encode *encode)
 {
-	int r = open_input(encode);
+	int r = name_files(encode);
 
+	if (r == 0)
+		r = open_input(encode);
 	if (r == 0)
 		r = open_output(encode);
 	if (r)
@@ -309,5 +326,7 @@ int command_encode(struct tool *tool, int argc, char **argv)
 		close(encode.signal_fd);
 	if (encode.input_fd >= 0)
 		close(encode.input_fd);
+	free(encode.input);
+	free(encode.output);
 	return r;
 }

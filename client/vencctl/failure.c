@@ -8,20 +8,27 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/stream/redact.h"
 #include "client/vencctl/tool.h"
 
 int tool_usage(const char *command, const char *format, ...)
 {
 	va_list arguments;
+	char *text = NULL;
 
-	fputs("vencctl: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
+	if (text)
+		redact(text);
+	fprintf(stderr, "vencctl: %s", text ? text : "wrong usage");
+	free(text);
 	fprintf(stderr, "\nTry: vencctl %s%s--help\n", command ? command : "", command ? " " : "");
 	return TOOL_USAGE;
 }

@@ -261,6 +261,11 @@ static void set_script(struct feeder *f, const char *value)
 	snprintf(f->params.null_script, sizeof(f->params.null_script), "%s", value);
 }
 
+static void set_label(struct feeder *f, const char *value)
+{
+	snprintf(f->params.label, sizeof(f->params.label), "%s", value);
+}
+
 static void set_rhythm(struct feeder *f, const char *value)
 {
 	f->rhythm = strcmp(value, "step") == 0 ? RHYTHM_STEP : RHYTHM_BURST;
@@ -298,6 +303,7 @@ static const struct key keys[] = {
 	{"latency", set_latency},
 	{"on_failure", set_on_failure},
 	{"script", set_script},
+	{"label", set_label},
 	{"rhythm", set_rhythm},
 	{"end", set_end},
 	{"out", set_out},
