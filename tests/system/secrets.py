@@ -11,6 +11,7 @@ report and the list of sessions for that client to see, and in no log.
 
 import json
 import pathlib
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -21,6 +22,18 @@ SECRET = "hunter2-s3cr3t"
 LABEL = "l4bel-of-a-client"
 URL = f"http://someone:{SECRET}@camera.example"
 SHOWN = "http://***@camera.example"
+
+
+def ask(daemon, method, parameters):
+    """The whole answer to a call, as it came over the socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(daemon.socket))
+        call = {"method": f"io.vencd.Encoder.{method}", "parameters": parameters}
+        connection.sendall(json.dumps(call).encode() + b"\0")
+        text = b""
+        while not text.endswith(b"\0"):
+            text += connection.recv(1 << 16)
+        return text
 
 
 class Secrets(unittest.TestCase):
@@ -82,13 +95,13 @@ class Secrets(unittest.TestCase):
         process.stderr.close()
         return process.returncode, said, errors
 
-    def look_at_all(self, daemon):
-        sessions = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
-        self.look("sessions", sessions)
-        self.look("devices", run_tool("--socket", daemon.socket, "devices", "--json").stdout)
-        for number in range(1, 20):
-            report = run_tool("--socket", daemon.socket, "--json", "report", number, expect=None)
-            self.look(f"report {number}", report.stdout + report.stderr)
+    def look_at_all(self, daemon, reports=1):
+        for command in ("sessions", "devices"):
+            self.look(command, run_tool("--socket", daemon.socket, command, "--json").stdout)
+        answers = [self.look(f"report {n}", ask(daemon, "GetReport", {"id": n}))
+                   for n in range(1, 40)]
+        found = sum('"report"' in answer for answer in answers)
+        self.assertEqual(found, reports)
         self.assertNotIn(LABEL, self.look("log", daemon.messages()))
 
     def test_whole(self):
@@ -119,7 +132,7 @@ class Secrets(unittest.TestCase):
             self.assertIn("is the input", errors)
             code, _, errors = self.encode(daemon, URL + "/second.mp4")
             self.assertIn(f"{SHOWN}/second.mp4", errors)
-            self.look_at_all(daemon)
+            self.look_at_all(daemon, reports=0)
 
     def test_broken(self):
         for name in ("cut.mkv", "noise.mp4"):
@@ -127,7 +140,7 @@ class Secrets(unittest.TestCase):
                 code, said, errors = self.encode(daemon, url=f"{URL}/{name}", out="broken.mkv")
                 self.assertNotEqual(code, 0, said)
                 self.assertIn(SHOWN, said + errors)
-                self.look_at_all(daemon)
+                self.look_at_all(daemon, reports=int(name == "cut.mkv"))
 
     def test_killed_under_the_encoder(self):
         with Daemon() as daemon:
@@ -138,7 +151,7 @@ class Secrets(unittest.TestCase):
             code, said, _ = self.encode(daemon, "--backend", "null", "--container", "null",
                                         "--null-script", "send:9:crash", out="out.null")
             self.assertEqual(json.loads(said)["report"]["attempts"][0]["end"], "crashed")
-            self.look_at_all(daemon)
+            self.look_at_all(daemon, reports=2)
 
 
 if __name__ == "__main__":
