@@ -26,6 +26,75 @@ static struct attempt_report *attempt_report(struct attempt *attempt)
 	return &report->attempt[report->attempts - 1];
 }
 
+/* What each session of the uid may encode, with `more` about to come; 0: as much as it can. */
+static uint64_t pixel_share(const struct supervisor *sv, uint32_t uid, unsigned more)
+{
+	uint64_t limit = quota_limit(&sv->quota, QUOTA_PIXEL_RATE);
+	const struct session *session;
+	unsigned n = more;
+
+	LIST_FOREACH(session, &sv->sessions, entry)
+	n += session->uid == uid;
+	if (limit == 0 || n == 0)
+		return 0;
+	return limit / n ? limit / n : 1;
+}
+
+/* A user that owes must not be rid of it by opening a session. */
+static uint64_t pixel_debt(struct supervisor *sv, uint32_t uid, uint64_t share)
+{
+	int64_t left = quota_left(&sv->quota, uid, QUOTA_PIXEL_RATE);
+	uint64_t limit = quota_limit(&sv->quota, QUOTA_PIXEL_RATE);
+
+	/* It is worked off at its share of the rate. */
+	return left < 0 ? (uint64_t)((unsigned __int128)-left * share / limit) : 0;
+}
+
+void attempt_share_pixels(struct supervisor *supervisor, uint32_t uid)
+{
+	uint64_t now = supervisor_now_ns(), share = pixel_share(supervisor, uid, 0);
+	uint64_t settled = now + supervisor->config.answer_budget_ms * UINT64_C(1000000);
+	struct wire_rate message = {.h = {WIRE_RATE, sizeof(message), 0}, .pixel_rate = share};
+	struct session *session;
+
+	if (share == 0)
+		return;
+	LIST_FOREACH(session, &supervisor->sessions, entry)
+	if (session->uid == uid && session->attempt) {
+		message.h.seq = session->attempt->number;
+		child_send(session->attempt->worker->child, &message, NULL, 0);
+		pace_change(&session->attempt->pace, share, now, settled);
+	}
+}
+
+/* What the worker has taken, as far as it says or has delivered; the ring is its to write. */
+static uint64_t frames_taken(const struct attempt *attempt)
+{
+	uint64_t taken = atomic_load_explicit(&attempt->ring->taken, memory_order_acquire);
+	uint64_t cut = commit_index(SLOT_LOAD(&attempt->slot->commit));
+	struct plane_entry last = {0};
+
+	if (cut > 0)
+		memcpy(&last, &plane_log(attempt->ring)[(cut - 1) % PLANE_LOG_ENTRIES],
+			sizeof(last));
+	return taken > last.total_frames ? taken : last.total_frames;
+}
+
+bool attempt_keeps_pace(struct attempt *attempt)
+{
+	struct quota *quota = &attempt->worker->supervisor->quota;
+	uint64_t frames, max = UINT64_MAX / 4 / attempt->pixels;
+	bool kept;
+
+	frames = pace_look(&attempt->pace, frames_taken(attempt), supervisor_now_ns(), &kept);
+	if (frames > max)
+		frames = max;
+	quota_use(quota, attempt->worker->uid, QUOTA_PIXEL_RATE, frames * attempt->pixels);
+	if (!kept)
+		quota_note_refused(quota, attempt->worker->uid, QUOTA_PIXEL_RATE);
+	return kept;
+}
+
 int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
 	const int *fds, struct call_slot *slot, struct plane_attempt *ring)
 {
@@ -46,6 +115,9 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt->memory = session->memory;
 	attempt->shape = blame_shape_of(&start->params);
 	attempt->watch.cpu_ns = child_cpu_ns(worker->child);
+	message.pixel_rate = pixel_share(worker->supervisor, session->uid, 1);
+	message.pixel_debt = pixel_debt(worker->supervisor, session->uid, message.pixel_rate);
+	pace_init(&attempt->pace, message.pixel_rate, attempt->pixels, supervisor_now_ns());
 	session->attempt = attempt;
 	attempt_report(attempt)->pid = (uint32_t)worker->child->pid;
 	LIST_INSERT_HEAD(&worker->attempts, attempt, entry);
@@ -163,6 +235,7 @@ void attempt_part(struct attempt *attempt, enum attempt_end end)
 	struct wire_plain stop = {.h = {WIRE_STOP, sizeof(stop), attempt->number}};
 	struct worker *worker = attempt->worker;
 
+	(void)attempt_keeps_pace(attempt); /* what is new since the last tick: it is over anyway */
 	registry_row(&worker->supervisor->registry, worker->encoder)->sessions--;
 	registry_changed(&worker->supervisor->registry);
 	attempt->session->attempt = NULL;

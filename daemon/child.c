@@ -3,8 +3,9 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, a pipe to us as stderr (child_stderr.c), and the one or two fds that it needs. SIGKILL is the only signal sent. A
- * child that does not die in KillGrace is a tombstone: counted by its owner, never waited for.
+ * stdout, a pipe to us as stderr (child_stderr.c), and the one or two fds that it needs. The
+ * signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does not die in
+ * KillGrace is a tombstone: counted by its owner, never waited for.
  *
  * No fd is ever received from a child: wire_receive() is called with no room for any.
  */
@@ -236,6 +237,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 
 	(void)source;
 	(void)events;
+	child->final_cpu_ns = child_cpu_ns(child); /* a zombie can still be asked */
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return 0;
 	child->death = sd_event_source_disable_unref(child->death);
@@ -410,6 +412,18 @@ static void child_hung_up(struct child *child)
 	kill_and_watch(child, CHILD_HUNG_UP);
 }
 
+void child_pause(struct child *child)
+{
+	if (child->state == CHILD_RUNNING)
+		(void)pidfd_send_signal(child->pidfd, SIGSTOP, NULL, 0);
+}
+
+void child_resume(struct child *child)
+{
+	if (child->state == CHILD_RUNNING)
+		(void)pidfd_send_signal(child->pidfd, SIGCONT, NULL, 0);
+}
+
 void child_kill(struct child *child)
 {
 	if (child->state == CHILD_RUNNING)
@@ -445,6 +459,8 @@ uint64_t child_cpu_ns(const struct child *child)
 	struct timespec t;
 	clockid_t clock;
 
+	if (child->state == CHILD_DEAD)
+		return child->final_cpu_ns;
 	if (clock_getcpuclockid(child->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
 		return 0;
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;

@@ -46,7 +46,8 @@ struct child {
 	pid_t pid;
 	int pidfd, fd;
 	struct child_stderr err;
-	uint64_t grace_us; /* from SIGKILL to tombstone */
+	uint64_t grace_us;     /* from SIGKILL to tombstone */
+	uint64_t final_cpu_ns; /* DEAD */
 	sd_event_source *io, *death, *grace;
 	STAILQ_HEAD(, child_message) queue;
 	unsigned queued;
@@ -67,6 +68,10 @@ void child_send(struct child *child, void *message, const int *fds, unsigned n);
 
 /* Sends only if nothing is queued before it: for progress, which may be skipped. */
 void child_send_if_idle(struct child *child, void *message);
+
+/* SIGSTOP and SIGCONT, for a child that has used up its share of the CPU. */
+void child_pause(struct child *child);
+void child_resume(struct child *child);
 
 /* SIGKILL, once. */
 void child_kill(struct child *child);

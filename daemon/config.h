@@ -24,6 +24,8 @@ struct config {
 	uint32_t fds_per_user;
 	uint32_t requests_per_user;
 	uint32_t children_per_user;
+	uint32_t pixels_per_user;         /* a second; 0: no limit */
+	uint32_t adapter_cpu_per_user_ms; /* a minute; 0: no limit */
 	uint32_t fronts_max;
 	uint32_t workers_max;
 	uint32_t warm_workers;

@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	raise_fd_limit();
 	supervisor.state = SUPERVISOR_SERVING;
-	quota_init(&supervisor.quota, &supervisor.config);
+	quota_init(&supervisor.quota, &supervisor.config, supervisor_now_ns);
 	TAILQ_INIT(&supervisor.pending);
 	TAILQ_INIT(&supervisor.archive);
 	r = log_open(supervisor.config.log_level);

@@ -8,7 +8,7 @@
  *
  * There is an account for each uid that is charged with anything, and for no other: a front or
  * something that outlives it, so there are never more than FrontsMax and what sessions, workers and
- * adapters there are. An account forgets its refusals when it goes.
+ * adapters there are, and those that owe. An account forgets its refusals when it goes.
  *
  * What a client itself keeps mapped after its session has ended is its own memory, which it could
  * have made without us; it is not charged here.
@@ -53,6 +53,12 @@ static const struct limit limits[QUOTA_KIND_MAX] = {
 	[QUOTA_CHILDREN] = {"children", "ChildrenPerUser", "count",
 		"close sessions of yours, or let the operator raise it",
 		offsetof(struct config, children_per_user), LIMIT_COUNT},
+	[QUOTA_PIXEL_RATE] = {"pixel-rate", "PixelsPerUser", "pixels/s",
+		"encode fewer or smaller frames at once, or let the operator raise it",
+		offsetof(struct config, pixels_per_user), LIMIT_COUNT},
+	[QUOTA_ADAPTER_CPU] = {"adapter-cpu", "AdapterCpuPerUser", "ms/min",
+		"wait until one-shot requests of yours have ended, or use sessions of your own",
+		offsetof(struct config, adapter_cpu_per_user_ms), LIMIT_COUNT},
 };
 
 static const struct limit whole_limits[QUOTA_WHOLE_MAX] = {
@@ -88,6 +94,14 @@ struct quota_charge quota_session_charge(uint64_t memory, unsigned attempts)
 		[QUOTA_FDS] = 2 + (WIRE_START_FDS + 2) * attempts + WIRE_OPENED_FDS(attempts)}};
 }
 
+/* What flows: how many units of use are one of its limit, and over what time. */
+static const struct {
+	uint64_t scale, period_ns;
+} flows[QUOTA_FLOWS] = {
+	[QUOTA_PIXEL_RATE - QUOTA_HELD_MAX] = {1, UINT64_C(1000000000)},
+	[QUOTA_ADAPTER_CPU - QUOTA_HELD_MAX] = {1000000, UINT64_C(60000000000)},
+};
+
 static uint64_t limit_value(const struct quota *quota, const struct limit *limit)
 {
 	const char *field = (const char *)quota->config + limit->offset;
@@ -95,9 +109,14 @@ static uint64_t limit_value(const struct quota *quota, const struct limit *limit
 	return limit->type == LIMIT_BYTES ? *(const uint64_t *)field : *(const uint32_t *)field;
 }
 
-void quota_init(struct quota *quota, const struct config *config)
+uint64_t quota_limit(const struct quota *quota, enum quota_kind kind)
 {
-	*quota = (struct quota){.config = config};
+	return limit_value(quota, &limits[kind]);
+}
+
+void quota_init(struct quota *quota, const struct config *config, uint64_t (*now_ns)(void))
+{
+	*quota = (struct quota){.config = config, .now_ns = now_ns};
 	LIST_INIT(&quota->accounts);
 }
 
@@ -111,36 +130,68 @@ static struct quota_account *account_find(const struct quota *quota, uint32_t ui
 	return NULL;
 }
 
+static bool is_nothing(const struct quota_charge *charge)
+{
+	for (unsigned i = 0; i < QUOTA_HELD_MAX; i++)
+		if (charge->of[i] > 0)
+			return false;
+	return true;
+}
+
+/* An account that owes is kept, so that nobody gets rid of a debt by going away for a moment. */
+static void account_drop_if_empty(struct quota *quota, struct quota_account *account)
+{
+	uint64_t now = quota->now_ns();
+
+	if (!is_nothing(&account->used))
+		return;
+	for (unsigned i = 0; i < QUOTA_FLOWS; i++)
+		if (flow_bucket_look(&account->flow[i].bucket, now) < 0)
+			return;
+	LIST_REMOVE(account, entry);
+	quota->n_accounts--;
+	free(account);
+}
+
+static void drop_all_empty(struct quota *quota)
+{
+	struct quota_account *account, *next;
+
+	for (account = LIST_FIRST(&quota->accounts); account; account = next) {
+		next = LIST_NEXT(account, entry);
+		account_drop_if_empty(quota, account);
+	}
+}
+
+static struct quota_account *account_new(struct quota *quota, uint32_t uid)
+{
+	struct quota_account *account = calloc(1, sizeof(*account));
+	uint64_t now = quota->now_ns();
+
+	if (!account)
+		return NULL;
+	account->uid = uid;
+	for (unsigned i = 0; i < QUOTA_FLOWS; i++) {
+		uint64_t rate = quota_limit(quota, QUOTA_HELD_MAX + i) * flows[i].scale;
+
+		flow_bucket_init(&account->flow[i].bucket, rate, flows[i].period_ns, (int64_t)rate,
+			(int64_t)rate, now);
+		account->flow[i].meter = (struct flow_meter){
+			.window_ns = flows[i].period_ns, .begun_ns = now};
+	}
+	LIST_INSERT_HEAD(&quota->accounts, account, entry);
+	quota->n_accounts++;
+	return account;
+}
+
 static struct quota_account *account_get(struct quota *quota, uint32_t uid)
 {
 	struct quota_account *account = account_find(quota, uid);
 
 	if (account)
 		return account;
-	account = calloc(1, sizeof(*account));
-	if (!account)
-		return NULL;
-	account->uid = uid;
-	LIST_INSERT_HEAD(&quota->accounts, account, entry);
-	quota->n_accounts++;
-	return account;
-}
-
-static bool is_nothing(const struct quota_charge *charge)
-{
-	for (unsigned i = 0; i < QUOTA_KIND_MAX; i++)
-		if (charge->of[i] > 0)
-			return false;
-	return true;
-}
-
-static void account_drop_if_empty(struct quota *quota, struct quota_account *account)
-{
-	if (!is_nothing(&account->used))
-		return;
-	LIST_REMOVE(account, entry);
-	quota->n_accounts--;
-	free(account);
+	drop_all_empty(quota);
+	return account_new(quota, uid);
 }
 
 static int refuse(const struct quota *quota, const struct limit *limit, uint64_t used,
@@ -168,7 +219,7 @@ static bool fits(
 static int account_check(const struct quota *quota, struct quota_account *account,
 	const struct quota_charge *charge, struct quota_refusal *ret)
 {
-	for (unsigned i = 0; i < QUOTA_KIND_MAX; i++)
+	for (unsigned i = 0; i < QUOTA_HELD_MAX; i++)
 		if (!fits(quota, &limits[i], account->used.of[i], charge->of[i]))
 			return refuse(quota, &limits[i], account->used.of[i], charge->of[i],
 				&account->refused[i], ret);
@@ -185,7 +236,7 @@ int quota_take(struct quota *quota, uint32_t uid, const struct quota_charge *cha
 	if (!account)
 		return -ENOMEM;
 	r = account_check(quota, account, charge, ret);
-	for (unsigned i = 0; i < QUOTA_KIND_MAX && r == 0; i++)
+	for (unsigned i = 0; i < QUOTA_HELD_MAX && r == 0; i++)
 		account->used.of[i] += charge->of[i];
 	account_drop_if_empty(quota, account);
 	return r;
@@ -198,11 +249,64 @@ void quota_give(struct quota *quota, uint32_t uid, const struct quota_charge *ch
 	if (!account && is_nothing(charge))
 		return;
 	assert(account);
-	for (unsigned i = 0; i < QUOTA_KIND_MAX; i++) {
+	for (unsigned i = 0; i < QUOTA_HELD_MAX; i++) {
 		assert(account->used.of[i] >= charge->of[i]);
 		account->used.of[i] -= charge->of[i];
 	}
 	account_drop_if_empty(quota, account);
+}
+
+static uint64_t use_of(
+	const struct quota *quota, struct quota_account *account, enum quota_kind kind)
+{
+	unsigned flow = (unsigned)kind - QUOTA_HELD_MAX;
+
+	if (kind < QUOTA_HELD_MAX)
+		return account->used.of[kind];
+	return flow_meter_read(&account->flow[flow].meter, quota->now_ns()) / flows[flow].scale;
+}
+
+void quota_use(struct quota *quota, uint32_t uid, enum quota_kind kind, uint64_t n)
+{
+	struct quota_account *account = account_find(quota, uid);
+	unsigned flow = (unsigned)kind - QUOTA_HELD_MAX;
+	uint64_t now = quota->now_ns();
+
+	if (!account || n == 0)
+		return;
+	flow_meter_add(&account->flow[flow].meter, n, now);
+	if (account->flow[flow].bucket.rate > 0)
+		flow_bucket_take(&account->flow[flow].bucket, n, now);
+}
+
+int64_t quota_left(struct quota *quota, uint32_t uid, enum quota_kind kind)
+{
+	struct quota_account *account = account_find(quota, uid);
+
+	if (!account)
+		return INT64_MAX;
+	return flow_bucket_look(
+		&account->flow[(unsigned)kind - QUOTA_HELD_MAX].bucket, quota->now_ns());
+}
+
+int quota_check_flow(
+	struct quota *quota, uint32_t uid, enum quota_kind kind, struct quota_refusal *ret)
+{
+	struct quota_account *account = account_find(quota, uid);
+
+	*ret = (struct quota_refusal){0};
+	if (quota_left(quota, uid, kind) > 0)
+		return 0;
+	return refuse(quota, &limits[kind], use_of(quota, account, kind), 1,
+		&account->refused[kind], ret);
+}
+
+void quota_note_refused(struct quota *quota, uint32_t uid, enum quota_kind kind)
+{
+	struct quota_account *account = account_find(quota, uid);
+
+	if (account)
+		account->refused[kind]++;
 }
 
 int quota_check_whole(
@@ -291,10 +395,10 @@ static void fill_row(const struct quota *quota, const struct limit *limit, uint6
 		.refused = refused};
 }
 
-void quota_account_row(const struct quota *quota, const struct quota_account *account,
+void quota_account_row(const struct quota *quota, struct quota_account *account,
 	enum quota_kind kind, struct quota_row *ret)
 {
-	fill_row(quota, &limits[kind], account->used.of[kind], account->refused[kind], ret);
+	fill_row(quota, &limits[kind], use_of(quota, account, kind), account->refused[kind], ret);
 }
 
 void quota_whole_row(

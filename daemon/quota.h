@@ -5,7 +5,8 @@
 
 /*
  * What each client uid is charged for, at the moment it is pinned, and how much of it one uid may
- * have. A charge is taken before the thing is made and given back when it is really gone.
+ * have. What is held is taken before the thing is made and given back when it is really gone; what
+ * flows is noted when it was used.
  */
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 
 #include "client/vencd.h"
 #include "daemon/config.h"
+#include "daemon/flow.h"
 
 enum quota_kind {
 	QUOTA_CONNECTIONS, /* accepted and not gone */
@@ -22,8 +24,13 @@ enum quota_kind {
 	QUOTA_FDS,      /* that supervisor, front, workers and adapters hold for it */
 	QUOTA_REQUESTS, /* in flight: waiting for a probe or an end, or one-shot */
 	QUOTA_CHILDREN, /* its front, workers bound to it, adapters; tombstones too */
+	QUOTA_HELD_MAX,
+	/* These flow; a limit of 0 is none. */
+	QUOTA_PIXEL_RATE = QUOTA_HELD_MAX, /* pixels that its encoders take, a second */
+	QUOTA_ADAPTER_CPU,                 /* ms of CPU that its adapters use, a minute */
 	QUOTA_KIND_MAX,
 };
+#define QUOTA_FLOWS (QUOTA_KIND_MAX - QUOTA_HELD_MAX)
 
 /* Limits of the whole daemon, beside those of each uid. Their use is counted by the supervisor. */
 enum quota_whole {
@@ -35,7 +42,7 @@ enum quota_whole {
 };
 
 struct quota_charge {
-	uint64_t of[QUOTA_KIND_MAX];
+	uint64_t of[QUOTA_HELD_MAX];
 };
 
 /* What a thing costs. A session's own cost is quota_session_charge(). */
@@ -48,10 +55,15 @@ struct quota_account {
 	uint32_t uid;
 	struct quota_charge used;
 	uint64_t refused[QUOTA_KIND_MAX]; /* since the account was made */
+	struct {
+		struct flow_bucket bucket; /* in units of use */
+		struct flow_meter meter;
+	} flow[QUOTA_FLOWS];
 };
 
 struct quota {
 	const struct config *config;
+	uint64_t (*now_ns)(void);
 	LIST_HEAD(, quota_account) accounts;
 	unsigned n_accounts;
 	uint64_t refused[QUOTA_WHOLE_MAX]; /* since the daemon started */
@@ -64,7 +76,7 @@ struct quota_refusal {
 	uint64_t count; /* refusals like this one, this one included */
 };
 
-void quota_init(struct quota *quota, const struct config *config);
+void quota_init(struct quota *quota, const struct config *config, uint64_t (*now_ns)(void));
 
 /*
  * Charges all of it to the uid, or nothing. Returns 0, -EDQUOT with *ret filled for the first limit
@@ -73,8 +85,22 @@ void quota_init(struct quota *quota, const struct config *config);
 int quota_take(struct quota *quota, uint32_t uid, const struct quota_charge *charge,
 	struct quota_refusal *ret);
 
-/* Gives back what was taken. The uid's account goes when nothing is charged to it any more. */
+/*
+ * Gives back what was taken. The uid's account goes when nothing is charged to it and it owes
+ * nothing of what flows.
+ */
 void quota_give(struct quota *quota, uint32_t uid, const struct quota_charge *charge);
+
+/* What a uid has used of something that flows: pixels, or ns of CPU. It may come to owe. */
+void quota_use(struct quota *quota, uint32_t uid, enum quota_kind kind, uint64_t n);
+/* Whether it may use more: 0, or -EDQUOT with *ret filled. */
+int quota_check_flow(
+	struct quota *quota, uint32_t uid, enum quota_kind kind, struct quota_refusal *ret);
+/* What it owes (less than 0), or has before it owes; INT64_MAX without a limit. */
+int64_t quota_left(struct quota *quota, uint32_t uid, enum quota_kind kind);
+/* Counts as refused what could not be refused beforehand. */
+void quota_note_refused(struct quota *quota, uint32_t uid, enum quota_kind kind);
+uint64_t quota_limit(const struct quota *quota, enum quota_kind kind);
 
 /* Whether one more fits where `used` there are: 0, or -EDQUOT with *ret filled. */
 int quota_check_whole(
@@ -100,7 +126,7 @@ struct quota_row {
 	const char *kind, *setting, *unit;
 	uint64_t used, limit, refused;
 };
-void quota_account_row(const struct quota *quota, const struct quota_account *account,
+void quota_account_row(const struct quota *quota, struct quota_account *account,
 	enum quota_kind kind, struct quota_row *ret);
 void quota_whole_row(
 	const struct quota *quota, enum quota_whole whole, uint64_t used, struct quota_row *ret);

@@ -276,7 +276,12 @@ void request_fill_session(const struct session *session, struct wire_session *re
 	ret->call_ms = (uint32_t)call_ms(session->attempt);
 }
 
-/* A uid sees its own sessions; root and the daemon's own user see all. */
+/* A uid sees what is its own; root and the daemon's own user see all. */
+static bool sees_all(const struct front *front)
+{
+	return front->uid == 0 || front->uid == geteuid();
+}
+
 static void on_list(struct front *front, const struct wire_header *h)
 {
 	struct wire_session row = {.h = {WIRE_SESSION, sizeof(row), h->seq}};
@@ -284,10 +289,61 @@ static void on_list(struct front *front, const struct wire_header *h)
 	struct session *session;
 
 	LIST_FOREACH(session, &front->supervisor->sessions, entry)
-	if (front->uid == 0 || front->uid == geteuid() || session->uid == front->uid) {
+	if (sees_all(front) || session->uid == front->uid) {
 		request_fill_session(session, &row);
 		child_send(front->child, &row, NULL, 0);
 	}
+	child_send(front->child, &done, NULL, 0);
+}
+
+static void send_quota_row(
+	struct front *front, uint64_t seq, uint32_t uid, bool whole, const struct quota_row *row)
+{
+	struct wire_quota message = {.h = {WIRE_QUOTA, sizeof(message), seq},
+		.uid = uid,
+		.whole = whole,
+		.used = row->used,
+		.limit = row->limit,
+		.refused = row->refused};
+
+	snprintf(message.kind, sizeof(message.kind), "%s", row->kind);
+	snprintf(message.setting, sizeof(message.setting), "%s", row->setting);
+	snprintf(message.unit, sizeof(message.unit), "%s", row->unit);
+	child_send(front->child, &message, NULL, 0);
+}
+
+static void send_whole_quotas(struct front *front, uint64_t seq)
+{
+	struct supervisor *sv = front->supervisor;
+	const uint64_t used[QUOTA_WHOLE_MAX] = {
+		[QUOTA_ALL_SESSIONS] = sv->n_sessions,
+		[QUOTA_ALL_FRONTS] = sv->n_fronts,
+		[QUOTA_ALL_WORKERS] = sv->n_workers,
+		[QUOTA_ALL_ADAPTERS] = sv->n_streams,
+	};
+	struct quota_row row;
+
+	for (unsigned i = 0; i < QUOTA_WHOLE_MAX; i++) {
+		quota_whole_row(&sv->quota, i, used[i], &row);
+		send_quota_row(front, seq, 0, true, &row);
+	}
+}
+
+static void on_list_quota(struct front *front, const struct wire_header *h)
+{
+	struct wire_plain done = {.h = {WIRE_DONE, sizeof(done), h->seq}};
+	struct quota *quota = &front->supervisor->quota;
+	struct quota_account *account;
+	struct quota_row row;
+
+	LIST_FOREACH(account, &quota->accounts, entry)
+	for (unsigned kind = 0; kind < QUOTA_KIND_MAX; kind++)
+		if (sees_all(front) || account->uid == front->uid) {
+			quota_account_row(quota, account, kind, &row);
+			send_quota_row(front, h->seq, account->uid, false, &row);
+		}
+	if (sees_all(front))
+		send_whole_quotas(front, h->seq);
 	child_send(front->child, &done, NULL, 0);
 }
 
@@ -309,6 +365,9 @@ void request_handle(struct front *front, const union wire_message *message)
 		return;
 	case WIRE_LIST:
 		on_list(front, &message->h);
+		return;
+	case WIRE_LIST_QUOTA:
+		on_list_quota(front, &message->h);
 		return;
 	case WIRE_GET_REPORT:
 		on_get_report(front, &message->request);

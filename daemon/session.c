@@ -238,6 +238,7 @@ int session_open(struct front *front, const struct wire_open *open,
 	}
 	LIST_INSERT_HEAD(&sv->sessions, session, entry);
 	sv->n_sessions++;
+	attempt_share_pixels(sv, session->uid);
 	log_info("session %lu: uid %u, %s %ux%u on %s", (unsigned long)session->id, session->uid,
 		vencd_codec_name(session->report.codec), session->layout.width,
 		session->layout.height, session->report.attempt[0].encoder);
@@ -351,6 +352,7 @@ void session_end(struct session *session, enum attempt_end end, const char *caus
 	LIST_REMOVE(session, entry);
 	sv->n_sessions--;
 	attempt_part(attempt, end);
+	attempt_share_pixels(sv, session->uid);
 	session_free(session);
 	supervisor_check_done(sv);
 }

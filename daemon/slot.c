@@ -25,6 +25,7 @@ static const char *const state_names[] = {
 	[SLOT_OWN] = "own",
 	[SLOT_IDLE_INPUT] = "idle-input",
 	[SLOT_IDLE_CREDIT] = "idle-credit",
+	[SLOT_IDLE_RATE] = "idle-rate",
 	[SLOT_RUNNING] = "running",
 	[SLOT_ABANDONED] = "abandoned",
 	[SLOT_LATE] = "late",

@@ -15,7 +15,7 @@
  *	    │ ▲                     │ supervisor, budget over
  *	idle│ │resume               ▼
  *	    ▼ │                 ABANDONED ──────▶ LATE
- *	IDLE_INPUT, IDLE_CREDIT            the worker's leave, enter or resume finds it: park
+ *	IDLE_INPUT, IDLE_CREDIT, IDLE_RATE the worker's leave, enter or resume finds it: park
  *
  * The supervisor may abandon from OWN, too. Each successful change by the worker adds 1 to the
  * sequence, so that the supervisor's swap, which compares the whole word, can only hit the call
@@ -45,6 +45,7 @@ enum slot_state {
 	SLOT_OWN = 1,     /* our own code: timed */
 	SLOT_IDLE_INPUT,  /* waits for a frame: no limit */
 	SLOT_IDLE_CREDIT, /* waits for the client to take packets: no limit */
+	SLOT_IDLE_RATE,   /* waits since its user may encode only so much a second: no limit */
 	SLOT_RUNNING,     /* inside a library or driver: timed by the call's class */
 	SLOT_ABANDONED,   /* given up by the supervisor */
 	SLOT_LATE,        /* came back after that, and parked */

@@ -17,6 +17,13 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
+#define RESUME_SHARE 20 /* of a minute's CPU time has come, and a paused adapter goes on */
+
+enum stream_state {
+	STREAM_RUNNING = 1,
+	STREAM_PAUSED, /* its user has used up AdapterCpuPerUser */
+};
+
 struct stream {
 	LIST_ENTRY(stream) entry;
 	struct supervisor *supervisor;
@@ -24,6 +31,8 @@ struct stream {
 	struct child *child;
 	uint32_t uid; /* of who asked */
 	uint64_t seq; /* of the request */
+	enum stream_state state;
+	uint64_t cpu_ns; /* charged so far */
 };
 
 /* It has no wire to us: its fd 3 leads to the front. */
@@ -41,6 +50,49 @@ static void stream_tombstone(struct child *child)
 	supervisor_check_done(stream->supervisor);
 }
 
+static void charge_cpu(struct stream *stream)
+{
+	uint64_t cpu_ns = child_cpu_ns(stream->child);
+
+	if (cpu_ns <= stream->cpu_ns)
+		return;
+	quota_use(&stream->supervisor->quota, stream->uid, QUOTA_ADAPTER_CPU,
+		cpu_ns - stream->cpu_ns);
+	stream->cpu_ns = cpu_ns;
+}
+
+/*
+ * An adapter whose user has used up its CPU time is stopped until there is some again, and not
+ * killed: its client gets all of its file, later.
+ */
+static void pace_cpu(struct stream *stream)
+{
+	struct quota *quota = &stream->supervisor->quota;
+	int64_t left = quota_left(quota, stream->uid, QUOTA_ADAPTER_CPU);
+	uint64_t enough = quota_limit(quota, QUOTA_ADAPTER_CPU) * 1000000 / RESUME_SHARE;
+
+	if (stream->state == STREAM_RUNNING && left <= 0) {
+		log_notice("vencd-stream[%d] of uid %u is paused: AdapterCpuPerUser is used up",
+			stream->child->pid, stream->uid);
+		quota_note_refused(quota, stream->uid, QUOTA_ADAPTER_CPU);
+		child_pause(stream->child);
+		stream->state = STREAM_PAUSED;
+	} else if (stream->state == STREAM_PAUSED && left > 0 && (uint64_t)left >= enough) {
+		child_resume(stream->child);
+		stream->state = STREAM_RUNNING;
+	}
+}
+
+void stream_tick(struct supervisor *supervisor)
+{
+	struct stream *stream;
+
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	charge_cpu(stream);
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	pace_cpu(stream);
+}
+
 static void stream_dead(struct child *child, const siginfo_t *info)
 {
 	struct stream *stream = child->owner;
@@ -55,6 +107,7 @@ static void stream_dead(struct child *child, const siginfo_t *info)
 		child_send(stream->front->child, &message, NULL, 0);
 	if (child_was_tombstone(child))
 		sv->n_tombstones--;
+	charge_cpu(stream);
 	quota_give(&sv->quota, stream->uid, &quota_adapter);
 	LIST_REMOVE(stream, entry);
 	sv->n_streams--;
@@ -108,8 +161,11 @@ static int start(struct front *front, const struct wire_stream *request)
 		free(stream);
 		return r;
 	}
-	*stream = (struct stream){
-		.supervisor = sv, .front = front, .uid = front->uid, .seq = request->h.seq};
+	*stream = (struct stream){.supervisor = sv,
+		.front = front,
+		.uid = front->uid,
+		.seq = request->h.seq,
+		.state = STREAM_RUNNING};
 	r = child_spawn(&stream->child, sv->event, &stream_ops, stream,
 		sv->config.kill_grace_ms * UINT64_C(1000), s.connection[1], s.order[1]);
 	if (r < 0) {
@@ -133,6 +189,8 @@ static int stream_charge(struct front *front, struct quota_refusal *refusal)
 	struct supervisor *sv = front->supervisor;
 	int r = quota_check_whole(&sv->quota, QUOTA_ALL_ADAPTERS, sv->n_streams, refusal);
 
+	if (r == 0)
+		r = quota_check_flow(&sv->quota, front->uid, QUOTA_ADAPTER_CPU, refusal);
 	if (r == 0)
 		r = quota_take(&sv->quota, front->uid, &quota_adapter, refusal);
 	if (r < 0)

@@ -32,6 +32,7 @@
 
 #include "daemon/child.h"
 #include "daemon/config.h"
+#include "daemon/pace.h"
 #include "daemon/quota.h"
 #include "daemon/registry.h"
 #include "daemon/report.h"
@@ -102,6 +103,7 @@ struct attempt {
 	struct plane_attempt *ring; /* header and log, read-only */
 	struct watch watch;
 	struct evidence evidence; /* of its run thread */
+	struct pace pace;
 	uint64_t pixels;
 	uint64_t memory;   /* of its session, in bytes */
 	blame_shape shape; /* of its request */
@@ -229,6 +231,10 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	const int *fds, struct call_slot *slot, struct plane_attempt *ring);
 /* Closes the commit word and writes its part of the session's report. Returns the cut. */
 uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end);
+/* Notes the frames that were taken since the last time. Returns whether it keeps to its rate. */
+bool attempt_keeps_pace(struct attempt *attempt);
+/* A session of the uid came or went: each has an equal share of PixelsPerUser. */
+void attempt_share_pixels(struct supervisor *supervisor, uint32_t uid);
 /* Takes it from its session; its worker keeps it until its thread is through, or dead. */
 void attempt_part(struct attempt *attempt, enum attempt_end end);
 /* Its call was given up: counted, and the worker tainted. */
@@ -250,6 +256,7 @@ bool worker_is_software(const struct worker *worker);
 
 /* stream.c */
 void stream_start(struct front *front, const struct wire_stream *request);
+void stream_tick(struct supervisor *supervisor);
 void stream_kill_all(struct supervisor *supervisor);
 void stream_drop_front(struct supervisor *supervisor, const struct front *front);
 

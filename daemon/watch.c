@@ -103,18 +103,28 @@ static bool watch_attempt(struct attempt *attempt, uint64_t elapsed_ns)
 	return false;
 }
 
-static void worker_silent(struct worker *worker)
+static void worker_broken(struct worker *worker, const char *cause)
 {
 	struct attempt *attempt, *next;
 
-	log_warning("vencd-worker[%d] does not answer: killed", worker->child->pid);
+	log_warning("vencd-worker[%d]: %s", worker->child->pid, cause);
 	for (attempt = LIST_FIRST(&worker->attempts); attempt; attempt = next) {
 		next = LIST_NEXT(attempt, entry);
 		if (attempt->session)
-			session_end(attempt->session, ATTEMPT_UNRESPONSIVE,
-				"the encoder's process did not answer and was killed");
+			session_end(attempt->session, ATTEMPT_UNRESPONSIVE, cause);
 	}
 	child_kill(worker->child);
+}
+
+static bool keeps_pace(struct worker *worker)
+{
+	struct attempt *attempt;
+	bool kept = true;
+
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+	if (attempt->state == ATTEMPT_LIVE)
+		kept &= attempt_keeps_pace(attempt);
+	return kept;
 }
 
 static void watch_worker(struct worker *worker, uint64_t elapsed_ns)
@@ -122,6 +132,12 @@ static void watch_worker(struct worker *worker, uint64_t elapsed_ns)
 	struct attempt *attempt, *next;
 	bool timed = false;
 
+	if (!keeps_pace(worker)) {
+		worker_broken(worker,
+			"the encoder's process took frames faster than PixelsPerUser lets it "
+			"and was killed");
+		return;
+	}
 	for (attempt = LIST_FIRST(&worker->attempts); attempt; attempt = next) {
 		next = LIST_NEXT(attempt, entry);
 		timed |= watch_attempt(attempt, elapsed_ns);
@@ -131,7 +147,7 @@ static void watch_worker(struct worker *worker, uint64_t elapsed_ns)
 	if (timed || worker->answered != worker->asked)
 		ask(worker, elapsed_ns);
 	if (is_silent(worker))
-		worker_silent(worker);
+		worker_broken(worker, "the encoder's process did not answer and was killed");
 }
 
 static bool has_attempts(const struct supervisor *sv)
@@ -158,6 +174,7 @@ static void tick_all(struct supervisor *sv, uint64_t elapsed_ns)
 		next_front = LIST_NEXT(front, entry);
 		front_tick(front, elapsed_ns);
 	}
+	stream_tick(sv);
 	if (++sv->ticks % PROGRESS_TICKS == 0)
 		LIST_FOREACH(session, &sv->sessions, entry)
 	session_progress(session);

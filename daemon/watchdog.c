@@ -24,6 +24,7 @@ static bool is_timed(uint64_t word)
 		return true;
 	case SLOT_IDLE_INPUT:
 	case SLOT_IDLE_CREDIT:
+	case SLOT_IDLE_RATE:
 	case SLOT_ABANDONED:
 	case SLOT_LATE:
 	case SLOT_ENDED:

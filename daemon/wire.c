@@ -108,6 +108,13 @@ static void terminate_session(union wire_message *m)
 	TERMINATE(m->session.label);
 }
 
+static void terminate_quota(union wire_message *m)
+{
+	TERMINATE(m->quota.kind);
+	TERMINATE(m->quota.setting);
+	TERMINATE(m->quota.unit);
+}
+
 static void terminate_report(union wire_message *m)
 {
 	struct session_report *r = &m->report.report;
@@ -170,6 +177,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_REFUSED] = {sizeof(struct wire_refused), 0, terminate_refused},
 	[WIRE_DONE] = PLAIN,
 	[WIRE_SESSION] = {sizeof(struct wire_session), 0, terminate_session},
+	[WIRE_QUOTA] = {sizeof(struct wire_quota), 0, terminate_quota},
 	[WIRE_REPORT] = {sizeof(struct wire_report), 0, terminate_report},
 	[WIRE_STREAM] = STREAM(2),
 	[WIRE_STREAM_ENDED] = STREAM(0),
@@ -181,12 +189,14 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_WAIT_END] = PLAIN,
 	[WIRE_CANCEL] = REQUEST,
 	[WIRE_LIST] = PLAIN,
+	[WIRE_LIST_QUOTA] = PLAIN,
 	[WIRE_GET_REPORT] = REQUEST,
 	[WIRE_ENCODE] = STREAM(0),
 
 	[WIRE_PROBE] = {sizeof(struct wire_probe), 0, terminate_probe},
 	[WIRE_START] = {sizeof(struct wire_start), WIRE_START_FDS, terminate_start},
 	[WIRE_STOP] = PLAIN,
+	[WIRE_RATE] = {sizeof(struct wire_rate), 0, NULL},
 	[WIRE_TAINT] = PLAIN,
 
 	[WIRE_PROBED] = {sizeof(struct wire_probed), 0, terminate_probed},

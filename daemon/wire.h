@@ -35,8 +35,9 @@ enum wire_type {
 	WIRE_DEVICE,       /* one row of the device table; last = 1 closes a snapshot */
 	WIRE_OPENED,       /* answers OPEN: + fds, see struct wire_opened */
 	WIRE_REFUSED,      /* answers any request */
-	WIRE_DONE,         /* answers CANCEL and LIST (end of list) */
+	WIRE_DONE,         /* answers CANCEL, LIST and LIST_QUOTA (end of list) */
 	WIRE_SESSION,      /* a row of LIST, and progress of a WAIT */
+	WIRE_QUOTA,        /* a row of LIST_QUOTA */
 	WIRE_REPORT,       /* answers WAIT and GET_REPORT */
 	WIRE_STREAM,       /* answers ENCODE: + 2 fds, see struct wire_stream */
 	WIRE_STREAM_ENDED, /* the adapter's process is gone */
@@ -49,6 +50,7 @@ enum wire_type {
 	WIRE_WAIT_END, /* the waiting connection is gone */
 	WIRE_CANCEL,
 	WIRE_LIST,
+	WIRE_LIST_QUOTA,
 	WIRE_GET_REPORT,
 	WIRE_ENCODE,
 
@@ -56,6 +58,7 @@ enum wire_type {
 	WIRE_PROBE,
 	WIRE_START, /* + WIRE_START_FDS fds */
 	WIRE_STOP,  /* end an attempt without flush: close and report */
+	WIRE_RATE,  /* pixels a second, from now on */
 	WIRE_TAINT, /* a call here was abandoned: open, close and destroy nothing any more */
 
 	/* worker to supervisor */
@@ -75,7 +78,7 @@ struct wire_header {
 	uint64_t seq;
 };
 
-/* PING, PONG, EXIT, READY, DONE, LIST, WAIT_END, STOP, TAINT: the header alone. */
+/* PING, PONG, EXIT, READY, DONE, LIST, LIST_QUOTA, WAIT_END, STOP, TAINT: the header alone. */
 struct wire_plain {
 	struct wire_header h;
 };
@@ -192,6 +195,14 @@ struct wire_session {
 	uint32_t call, call_state, call_ms; /* enum slot_call, enum slot_state */
 };
 
+struct wire_quota {
+	struct wire_header h;
+	uint32_t uid;
+	uint32_t whole; /* 1: of the whole daemon, and uid means nothing */
+	char kind[16], setting[32], unit[16];
+	uint64_t used, limit, refused;
+};
+
 struct wire_report {
 	struct wire_header h;
 	struct session_report report;
@@ -240,6 +251,14 @@ struct wire_start {
 	uint32_t attempt; /* index within the session */
 	uint32_t on_failure;
 	uint64_t first_frame;
+	uint64_t pixel_debt; /* to be waited for before the first frame */
+	uint64_t pixel_rate; /* pixels a second, 0: no limit */
+};
+
+/* h.seq is the attempt. */
+struct wire_rate {
+	struct wire_header h;
+	uint64_t pixel_rate;
 };
 
 struct wire_attempt_opened {
@@ -278,11 +297,13 @@ union wire_message {
 	struct wire_refused refused;
 	struct wire_request request;
 	struct wire_session session;
+	struct wire_quota quota;
 	struct wire_report report;
 	struct wire_stream stream;
 	struct wire_probe probe;
 	struct wire_probed probed;
 	struct wire_start start;
+	struct wire_rate rate;
 	struct wire_attempt_opened attempt_opened;
 	struct wire_attempt_ended attempt_ended;
 	struct wire_inspect inspect;

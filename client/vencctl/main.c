@@ -22,6 +22,7 @@ static const struct command {
 	{"encode", "IN -o OUT [OPTION...]", "encode a file", command_encode_help, command_encode},
 	{"devices", "", "list what can encode here, and what it has proved", NULL, command_devices},
 	{"sessions", "", "list the sessions that are open now", NULL, command_sessions},
+	{"quota", "", "show what each user is charged with, and may be", NULL, command_quota},
 	{"report", "ID", "print the report of a session that has ended", NULL, command_report},
 };
 

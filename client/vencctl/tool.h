@@ -59,6 +59,7 @@ void print_report(FILE *out, const char *json);
 /* Commands: the words after the global options; see main.c's table. */
 int command_devices(struct tool *tool, int argc, char **argv);
 int command_sessions(struct tool *tool, int argc, char **argv);
+int command_quota(struct tool *tool, int argc, char **argv);
 int command_report(struct tool *tool, int argc, char **argv);
 int command_encode(struct tool *tool, int argc, char **argv);
 

@@ -86,7 +86,13 @@ static void on_progress(struct client *client, const struct wire_session *sessio
 	client_replied(client, r);
 }
 
-static void on_row(struct client *client, const struct wire_session *session)
+static int row_to_json(const union wire_message *message, sd_json_variant **ret)
+{
+	return message->h.type == WIRE_QUOTA ? quota_to_json(&message->quota, ret)
+					     : session_to_json(&message->session, ret);
+}
+
+static void on_row(struct client *client, const union wire_message *message)
 {
 	size_t n = client->n_rows;
 
@@ -105,7 +111,7 @@ static void on_row(struct client *client, const struct wire_session *session)
 		}
 		client->rows = more;
 	}
-	if (session_to_json(session, &client->rows[n]) >= 0)
+	if (row_to_json(message, &client->rows[n]) >= 0)
 		client->n_rows++;
 }
 
@@ -114,9 +120,11 @@ static void on_done(struct client *client)
 	sd_json_variant *v = NULL;
 	int r = 0;
 
-	if (client->request == REQUEST_LIST)
+	if (client->request == REQUEST_LIST || client->request == REQUEST_QUOTA)
 		r = sd_json_buildo(&v,
-			SD_JSON_BUILD_PAIR_VARIANT_ARRAY("sessions", client->rows, client->n_rows));
+			SD_JSON_BUILD_PAIR_VARIANT_ARRAY(
+				client->request == REQUEST_QUOTA ? "quotas" : "sessions",
+				client->rows, client->n_rows));
 	reply(client, v, r);
 }
 
@@ -139,6 +147,7 @@ static const uint64_t expected[] = {
 	[REQUEST_WAIT] = UINT64_C(1) << WIRE_REPORT | UINT64_C(1) << WIRE_SESSION,
 	[REQUEST_CANCEL] = UINT64_C(1) << WIRE_DONE,
 	[REQUEST_LIST] = UINT64_C(1) << WIRE_SESSION | UINT64_C(1) << WIRE_DONE,
+	[REQUEST_QUOTA] = UINT64_C(1) << WIRE_QUOTA | UINT64_C(1) << WIRE_DONE,
 	[REQUEST_REPORT] = UINT64_C(1) << WIRE_REPORT,
 	[REQUEST_ENCODE] = 0, /* encode.c takes it */
 };
@@ -167,8 +176,8 @@ static void answer_request(
 		on_report(client, &message->report.report);
 	else if (message->h.type == WIRE_DONE)
 		on_done(client);
-	else if (client->request == REQUEST_LIST)
-		on_row(client, &message->session);
+	else if (client->request == REQUEST_LIST || client->request == REQUEST_QUOTA)
+		on_row(client, message);
 	else
 		on_progress(client, &message->session);
 }

@@ -38,6 +38,7 @@ enum request_kind {
 	REQUEST_WAIT,
 	REQUEST_CANCEL,
 	REQUEST_LIST,
+	REQUEST_QUOTA,
 	REQUEST_REPORT,
 	REQUEST_ENCODE,
 };
@@ -61,7 +62,7 @@ struct client {
 	uint64_t asked_id; /* for refusals: the session asked for, and the codecs */
 	uint32_t asked_codecs[VENCD_MAX_CODECS];
 	enum follow_state follow; /* DEVICES */
-	sd_json_variant **rows;   /* LIST: what has come so far */
+	sd_json_variant **rows;   /* LIST, QUOTA: what has come so far */
 	size_t n_rows;
 	struct encode *encode; /* ENCODE: its own one-shot request */
 

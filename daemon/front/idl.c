@@ -136,6 +136,18 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Session, FIELD(id, INT, 0), FIELD(uid, INT,
 	COMMENT("The call that the encoder's thread is in, its state, and for how long"),
 	FIELD(call, STRING, 0), FIELD(callState, STRING, 0), FIELD(callMs, INT, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Quota, COMMENT("Absent: a limit of the whole daemon"),
+	FIELD(uid, INT, NULLABLE),
+	COMMENT("Of a user: connections, sessions, memory, fds, requests, children, pixel-rate, "
+		"adapter-cpu; of the daemon: sessions, fronts, workers, adapters"),
+	FIELD(kind, STRING, 0), COMMENT("Its setting in vencd.conf"), FIELD(setting, STRING, 0),
+	COMMENT("Of the numbers: count, bytes, pixels/s, ms/min"), FIELD(unit, STRING, 0),
+	COMMENT("Charged now; of a rate, over about the last second or minute"),
+	FIELD(used, INT, 0), COMMENT("0 for a rate: none"), FIELD(limit, INT, 0),
+	COMMENT("Refusals: of the daemon since it started, of a user since it came; they are "
+		"forgotten when nothing is charged to it any more"),
+	FIELD(refused, INT, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Leaked,
 	COMMENT("What could not be freed with an abandoned call; bytes is an estimate"),
 	FIELD(threads, INT, 0), FIELD(fds, INT, 0), FIELD(bytes, INT, 0));
@@ -221,6 +233,10 @@ static SD_VARLINK_DEFINE_METHOD(ListSessions,
 	COMMENT("One's own that have not ended; all of them for root and the daemon's user"),
 	OUT_TYPED(sessions, Session, ARRAY));
 
+static SD_VARLINK_DEFINE_METHOD(ListQuotas,
+	COMMENT("One's own; those of all users, and the daemon's, for root and the daemon's user"),
+	OUT_TYPED(quotas, Quota, ARRAY));
+
 static SD_VARLINK_DEFINE_METHOD(GetReport, IN(id, INT, 0),
 	COMMENT("May be left out for one's own sessions"), IN(token, STRING, NULLABLE),
 	OUT_TYPED(report, Report, 0));
@@ -287,7 +303,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	SYMBOL("The shared memory of a session"), &vl_type_Layout, &vl_type_RateControls,
 	SYMBOL("An encoder of a device, what it can do, and how it has behaved"), &vl_type_Device,
 	SYMBOL("What cannot be freed until the kernel has taken a process"), &vl_type_Budget,
-	SYMBOL("A session that has not ended"), &vl_type_Session, &vl_type_Leaked,
+	SYMBOL("A session that has not ended"), &vl_type_Session,
+	SYMBOL("What a user is charged with, and may be"), &vl_type_Quota, &vl_type_Leaked,
 	SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
 	SYMBOL("What became of a session; one for each"), &vl_type_Report,
 	SYMBOL("What became of the output of Encode"), &vl_type_Delivery, &vl_type_Progress,
@@ -297,6 +314,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	SYMBOL("Waits for the end of a session. A connection answers nothing else meanwhile"),
 	&vl_method_Wait, SYMBOL("Ends a session early. What was committed stays readable"),
 	&vl_method_Cancel, SYMBOL("Lists sessions that have not ended"), &vl_method_ListSessions,
+	SYMBOL("Lists what is charged to users, and how much it may be"), &vl_method_ListQuotas,
 	SYMBOL("The report of a session that has ended"), &vl_method_GetReport,
 	SYMBOL("Encodes a file, pipe or socket into another. Two fds come with the call"),
 	&vl_method_Encode, SYMBOL("No encoder can do this"), &vl_error_Unsupported,

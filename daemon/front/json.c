@@ -112,6 +112,15 @@ int session_to_json(const struct wire_session *s, sd_json_variant **ret)
 	return 0;
 }
 
+int quota_to_json(const struct wire_quota *q, sd_json_variant **ret)
+{
+	return sd_json_buildo(ret,
+		SD_JSON_BUILD_PAIR_CONDITION(!q->whole, "uid", SD_JSON_BUILD_UNSIGNED(q->uid)),
+		STRING("kind", q->kind), STRING("setting", q->setting), STRING("unit", q->unit),
+		UNSIGNED("used", q->used), UNSIGNED("limit", q->limit),
+		UNSIGNED("refused", q->refused));
+}
+
 static const char *const state_names[] = {
 	[DEVICE_PROBING] = "probing",
 	[DEVICE_PROVEN] = "proven",

@@ -17,6 +17,7 @@ int report_to_json(const struct session_report *report, sd_json_variant **ret);
 
 int session_to_json(const struct wire_session *session, sd_json_variant **ret);
 int budgets_to_json(const struct wire_budget budgets[WIRE_BUDGETS], sd_json_variant **ret);
+int quota_to_json(const struct wire_quota *quota, sd_json_variant **ret);
 int device_to_json(const struct wire_device *device, sd_json_variant **ret);
 int opened_to_json(const struct wire_opened *opened, sd_json_variant **ret);
 

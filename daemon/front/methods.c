@@ -95,6 +95,14 @@ static int list_sessions(struct client *client, sd_json_variant *parameters)
 	return ask(client, REQUEST_LIST, &m);
 }
 
+static int list_quotas(struct client *client, sd_json_variant *parameters)
+{
+	struct wire_plain m = {.h.type = WIRE_LIST_QUOTA};
+
+	(void)parameters;
+	return ask(client, REQUEST_QUOTA, &m);
+}
+
 static int encode(struct client *client, sd_json_variant *parameters)
 {
 	struct wire_stream m = {.h.type = WIRE_ENCODE, .connection = client->connection};
@@ -141,6 +149,7 @@ METHOD(open_session)
 METHOD(wait_for_session)
 METHOD(cancel)
 METHOD(list_sessions)
+METHOD(list_quotas)
 METHOD(get_report)
 METHOD(encode)
 
@@ -149,5 +158,6 @@ int methods_bind(sd_varlink_server *server)
 	return sd_varlink_server_bind_method_many(server, INTERFACE ".ListDevices", on_list_devices,
 		INTERFACE ".OpenSession", on_open_session, INTERFACE ".Wait", on_wait_for_session,
 		INTERFACE ".Cancel", on_cancel, INTERFACE ".ListSessions", on_list_sessions,
-		INTERFACE ".GetReport", on_get_report, INTERFACE ".Encode", on_encode);
+		INTERFACE ".ListQuotas", on_list_quotas, INTERFACE ".GetReport", on_get_report,
+		INTERFACE ".Encode", on_encode);
 }

@@ -298,6 +298,7 @@ static bool take_frame(struct run *run, const struct plane_frame *f)
 		return blame_client(run, "the client's submit ring names a slot that is in use");
 	if (r < 0)
 		return wrong_output(run, SLOT_CALL_SEND, "more frames held than any encoder may");
+	run_rate_take(run);
 	atomic_store_explicit(&run->map.ring->taken, run->frames.taken, memory_order_release);
 	note_progress(run);
 	chroma_frame(&run->chroma, run->map.pool, f->slot, &frame);
@@ -312,6 +313,14 @@ static bool encoder_has_all(const struct run *run)
 		run->start.layout.slots;
 }
 
+/* An encoder with threads of its own may have a packet before anybody wakes us. */
+static int async_timeout_ms(struct run *run, int otherwise_ms)
+{
+	if (!run->info.async || run->frames.received == run->sent)
+		return otherwise_ms;
+	return run->idle_polls++ < ASYNC_POLLS ? 1 : ASYNC_SLOW_MS;
+}
+
 static bool wait_for_frame(struct run *run)
 {
 	bool blocked = encoder_has_all(run);
@@ -319,9 +328,16 @@ static bool wait_for_frame(struct run *run)
 
 	if (blocked && run_stalled(run))
 		return false;
-	if (run->info.async && run->frames.received < run->sent)
-		timeout_ms = run->idle_polls++ < ASYNC_POLLS ? 1 : ASYNC_SLOW_MS;
-	return run_sleep(run, releases_wait(run) ? SLOT_IDLE_CREDIT : SLOT_IDLE_INPUT, timeout_ms);
+	return run_sleep(run, releases_wait(run) ? SLOT_IDLE_CREDIT : SLOT_IDLE_INPUT,
+		async_timeout_ms(run, timeout_ms));
+}
+
+/* There is a frame, but its user has encoded as much as it may for now. */
+static bool wait_for_rate(struct run *run, int timeout_ms)
+{
+	int async_ms = async_timeout_ms(run, timeout_ms);
+
+	return run_sleep(run, SLOT_IDLE_RATE, async_ms < timeout_ms ? async_ms : timeout_ms);
 }
 
 /* --- the end --- */
@@ -379,8 +395,11 @@ static bool finish(struct run *run)
 
 static bool step(struct run *run)
 {
+	int rate_ms = run->view.head > run->input.next ? run_rate_wait_ms(run) : 0;
 	struct plane_frame frame;
 
+	if (rate_ms > 0)
+		return wait_for_rate(run, rate_ms);
 	switch (input_take(&run->input, &frame)) {
 	case INPUT_EMPTY:
 		return wait_for_frame(run);

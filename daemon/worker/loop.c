@@ -218,6 +218,13 @@ static void on_stop(struct loop *loop, uint64_t number)
 			run_stop(loop->entries[i].run);
 }
 
+static void on_rate(struct loop *loop, const struct wire_rate *rate)
+{
+	for (unsigned i = 0; i < LOOP_RUNS_MAX; i++)
+		if (loop->entries[i].run && loop->entries[i].run->number == rate->h.seq)
+			run_set_rate(loop->entries[i].run, rate->pixel_rate);
+}
+
 static void on_message(struct loop *loop, const union wire_message *m, const int *fds)
 {
 	switch (m->h.type) {
@@ -233,6 +240,9 @@ static void on_message(struct loop *loop, const union wire_message *m, const int
 		return;
 	case WIRE_STOP:
 		on_stop(loop, m->h.seq);
+		return;
+	case WIRE_RATE:
+		on_rate(loop, &m->rate);
 		return;
 	case WIRE_TAINT:
 		atomic_store_explicit(&loop->shared.tainted, 1, memory_order_release);

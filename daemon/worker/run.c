@@ -238,6 +238,10 @@ static int prepare(struct run *run)
 	uint32_t group = run->start.plan.group ? run->start.plan.group : 1;
 
 	frames_init(&run->frames, run->start.first_frame);
+	atomic_store_explicit(&run->rate, run->start.pixel_rate, memory_order_relaxed);
+	flow_bucket_init(&run->pixels, run->start.pixel_rate, UINT64_C(1000000000),
+		-(int64_t)(run->start.pixel_debt & INT64_MAX), (int64_t)run->start.pixel_rate,
+		run_now_ns());
 	input_init(&run->input, run->map.submit, &run->start.layout, run->start.first_frame);
 	run->group.limit = group;
 	run->host = (struct encoder_host){
@@ -338,6 +342,12 @@ int run_start(struct run **ret, const struct wire_start *start, const int fds[WI
 void run_stop(struct run *run)
 {
 	atomic_store_explicit(&run->stop, 1, memory_order_release);
+	plane_wake(run->wake[1]);
+}
+
+void run_set_rate(struct run *run, uint64_t pixel_rate)
+{
+	atomic_store_explicit(&run->rate, pixel_rate, memory_order_release);
 	plane_wake(run->wake[1]);
 }
 

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/flow.h"
 #include "daemon/slot.h"
 #include "daemon/wire.h"
 #include "daemon/worker/chroma.h"
@@ -59,6 +60,7 @@ struct run {
 	_Atomic uint32_t stop;   /* set by the loop */
 	_Atomic uint32_t asleep; /* the thread sleeps on wake[0] */
 	_Atomic uint32_t news;   /* RUN_* */
+	_Atomic uint64_t rate;   /* pixels a second, set by the loop; 0: no limit */
 
 	/* The run thread's own */
 	struct encoder *encoder;
@@ -70,6 +72,7 @@ struct run {
 	struct group group;
 	struct output output;
 	struct stall stall;
+	struct flow_bucket pixels; /* filled at the rate, emptied by each frame */
 	struct run_view view;
 	uint64_t sent;                   /* frames that the encoder took */
 	uint64_t released_done;          /* frames.done_count when releases were last written */
@@ -88,6 +91,7 @@ struct run {
 int run_start(struct run **ret, const struct wire_start *start, const int fds[WIRE_START_FDS],
 	struct worker_shared *shared, enum encoder_status *ret_status, const char **ret_why);
 void run_stop(struct run *run);
+void run_set_rate(struct run *run, uint64_t pixel_rate);
 void run_free(struct run *run); /* after RUN_ENDED, unless kept */
 
 /* run.c, for the thread: around every call. run_leave() does not return for an abandoned call. */
@@ -108,6 +112,11 @@ void run_encode(struct run *run);
 /* wait.c: whether the loop said stop, or the progress rule is broken; the attempt is ended then. */
 bool run_stopped(struct run *run);
 bool run_stalled(struct run *run);
+
+/* How long the next frame must wait for the user's pixels a second, in ms, a second at most. */
+int run_rate_wait_ms(struct run *run);
+/* A frame was taken. */
+void run_rate_take(struct run *run);
 
 /* Updates run->view; to be done before acting on it, and then sleeping. */
 void run_look(struct run *run);

@@ -16,6 +16,8 @@
 
 #include "daemon/worker/run.h"
 
+#define RATE_WAIT_MS 1000
+
 uint64_t run_now_ns(void)
 {
 	struct timespec t;
@@ -61,6 +63,29 @@ bool run_stopped(struct run *run)
 void run_look(struct run *run)
 {
 	run->view = take_view(run);
+}
+
+int run_rate_wait_ms(struct run *run)
+{
+	uint64_t rate = atomic_load_explicit(&run->rate, memory_order_acquire);
+	uint64_t now = run_now_ns(), ns;
+
+	if (rate == 0)
+		return 0;
+	if (rate != run->pixels.rate)
+		flow_bucket_set(&run->pixels, rate, (int64_t)rate, now);
+	ns = flow_bucket_wait_ns(&run->pixels, now);
+	return ns < RATE_WAIT_MS * UINT64_C(1000000) ? (int)((ns + 999999) / 1000000)
+						     : RATE_WAIT_MS;
+}
+
+void run_rate_take(struct run *run)
+{
+	const struct plane_layout *layout = &run->start.layout;
+
+	if (run->pixels.rate > 0)
+		flow_bucket_take(
+			&run->pixels, (uint64_t)layout->width * layout->height, run_now_ns());
 }
 
 static void poll_wakes(struct run *run, int timeout_ms)

@@ -47,7 +47,7 @@ class Start(unittest.TestCase):
                 ["varlinkctl", "introspect", daemon.socket, "io.vencd.Encoder"],
                 text=True, capture_output=True, check=True, timeout=LIMIT)
             for method in ("ListDevices", "OpenSession", "Wait", "Cancel", "Encode",
-                           "ListSessions", "GetReport"):
+                           "ListSessions", "GetReport", "ListQuotas"):
                 self.assertRegex(result.stdout, rf"#[^\n]*\nmethod {method}\b")
             for error in ("Unsupported", "NoEncoder", "LimitReached", "NoSuchSession"):
                 self.assertRegex(result.stdout, rf"error {error}\b")

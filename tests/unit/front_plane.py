@@ -233,7 +233,7 @@ class Page(unittest.TestCase):
                 ["varlinkctl", "introspect", daemon.socket, "io.vencd.Encoder"],
                 stdout=subprocess.PIPE, text=True, check=True).stdout
         names = re.findall(r"^(?:method|error) (\w+)", text, re.MULTILINE)
-        self.assertEqual(len(names), 16)
+        self.assertGreater(len(names), 16)
         for name in names:
             self.assertIn(f"| `{name}`", PAGE)
 

@@ -3,7 +3,8 @@
 
 /*
  * Quotas: every kind refuses exactly at its limit and says so by name, what was taken and given is
- * nothing again, one uid's use is not another's, and a refused charge leaves no trace.
+ * nothing again, one uid's use is not another's, and a refused charge leaves no trace. What flows
+ * comes back by the clock, which is the test's own.
  */
 
 #include <errno.h>
@@ -23,7 +24,16 @@ static const struct config config = {
 	.children_per_user = 7,
 	.fronts_max = 6,
 	.workers_max = 8,
+	.pixels_per_user = 1000,
+	.adapter_cpu_per_user_ms = 6000,
 };
+
+static uint64_t clock_ns = UINT64_C(1000000000000);
+
+static uint64_t now_ns(void)
+{
+	return clock_ns;
+}
 
 static struct quota quota;
 static struct quota_refusal refusal;
@@ -50,9 +60,9 @@ static void give(uint32_t uid, enum quota_kind kind, uint64_t n)
 	quota_give(&quota, uid, &charge);
 }
 
-static const struct quota_account *account(uint32_t uid)
+static struct quota_account *account(uint32_t uid)
 {
-	const struct quota_account *a;
+	struct quota_account *a;
 
 	LIST_FOREACH(a, &quota.accounts, entry)
 	if (a->uid == uid)
@@ -170,6 +180,55 @@ static void check_words(void)
 	give(6, QUOTA_MEMORY, UINT64_C(4509715660));
 }
 
+/* What flows is refused from when it is used up until it has come back. */
+static void check_flow(enum quota_kind kind, uint64_t full, uint64_t limit, uint64_t period_ns)
+{
+	struct quota_row row;
+
+	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == 0); /* of no account: nothing used */
+	CHECK(take(4, QUOTA_CHILDREN, 1) == 0);
+	CHECK_EQUAL(quota_limit(&quota, kind), limit);
+	quota_use(&quota, 4, kind, full - 1);
+	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == 0);
+	quota_use(&quota, 4, kind, 1);
+	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == -EDQUOT);
+	CHECK(refusal.limit == limit && refusal.used == limit && refusal.count == 1);
+	CHECK(quota_check_flow(&quota, 5, kind, &refusal) == 0);
+	quota_account_row(&quota, account(4), kind, &row);
+	CHECK(row.used == limit && row.limit == limit && row.refused == 1);
+	quota_use(&quota, 4, kind, full);
+	CHECK_EQUAL(quota_left(&quota, 4, kind), -(int64_t)full);
+	/* Going away for a moment is no way out of a debt. */
+	give(4, QUOTA_CHILDREN, 1);
+	CHECK(take(5, QUOTA_CHILDREN, 1) == 0 && take(4, QUOTA_CHILDREN, 1) == 0);
+	CHECK_EQUAL(quota_left(&quota, 4, kind), -(int64_t)full);
+	clock_ns += period_ns;
+	CHECK_EQUAL(quota_left(&quota, 4, kind), 0);
+	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == -EDQUOT);
+	clock_ns += period_ns / full + 1;
+	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == 0);
+	clock_ns += 2 * period_ns;
+	quota_account_row(&quota, account(4), kind, &row);
+	CHECK(row.used == 0 && quota_left(&quota, 4, kind) == (int64_t)full);
+	quota_note_refused(&quota, 4, kind);
+	CHECK(account(4)->refused[kind] == 3);
+	give(4, QUOTA_CHILDREN, 1);
+	give(5, QUOTA_CHILDREN, 1);
+	CHECK(quota.n_accounts == 0);
+}
+
+/* The account of one who owed and went goes when the next one comes. */
+static void check_debts_end(void)
+{
+	CHECK(take(4, QUOTA_CHILDREN, 1) == 0);
+	quota_use(&quota, 4, QUOTA_PIXEL_RATE, 5000);
+	give(4, QUOTA_CHILDREN, 1);
+	CHECK(quota.n_accounts == 1);
+	clock_ns += UINT64_C(5000000000);
+	CHECK(take(5, QUOTA_CHILDREN, 1) == 0 && quota.n_accounts == 1);
+	give(5, QUOTA_CHILDREN, 1);
+}
+
 struct taken {
 	uint32_t uid;
 	struct quota_charge charge;
@@ -189,7 +248,7 @@ static void check_sum(const struct taken *taken, unsigned n, uint32_t uid)
 	struct quota_charge sum = {0};
 
 	for (unsigned i = 0; i < n; i++)
-		for (unsigned k = 0; taken[i].uid == uid && k < QUOTA_KIND_MAX; k++)
+		for (unsigned k = 0; taken[i].uid == uid && k < QUOTA_HELD_MAX; k++)
 			sum.of[k] += taken[i].charge.of[k];
 	if (account(uid))
 		CHECK(!memcmp(&sum, &account(uid)->used, sizeof(sum)));
@@ -225,12 +284,15 @@ static void check_random(unsigned seed)
 
 int main(void)
 {
-	quota_init(&quota, &config);
+	quota_init(&quota, &config, now_ns);
 	check_limits();
 	check_wholes();
 	check_all_or_nothing();
 	check_hold();
 	check_words();
+	check_flow(QUOTA_PIXEL_RATE, 1000, 1000, UINT64_C(1000000000));
+	check_flow(QUOTA_ADAPTER_CPU, UINT64_C(6000000000), 6000, UINT64_C(60000000000));
+	check_debts_end();
 	for (unsigned seed = 1; seed <= 50; seed++)
 		check_random(seed);
 	return 0;
