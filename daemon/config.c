@@ -70,6 +70,9 @@ static const struct setting settings[] = {
 	{"WorkerGrowth", SETTING_BYTES, FIELD(worker_growth), "1G", UINT64_C(1) << 20,
 		UINT64_C(1) << 40,
 		.meaning = "Memory that a shared worker may gain before it gets no new session."},
+	{"AdapterMemory", SETTING_BYTES, FIELD(adapter_memory), "2G", UINT64_C(128) << 20,
+		UINT64_C(1) << 40,
+		.meaning = "Memory of one one-shot request's adapter, its frame pool apart."},
 	COUNT("ReportsKept", reports_kept, "256", 1, 4096, "Reports of ended sessions kept."),
 
 	COUNT("EncoderThreads", encoder_threads, "0", 0, 256,

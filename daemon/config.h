@@ -33,6 +33,7 @@ struct config {
 	uint32_t worker_sessions;
 	uint64_t worker_growth; /* bytes */
 	uint32_t reports_kept;
+	uint64_t adapter_memory; /* bytes */
 
 	uint32_t encoder_threads; /* 0: all cores */
 	char software[64];        /* names separated by one space */

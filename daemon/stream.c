@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,6 +150,21 @@ static void sockets_close(struct stream_sockets *s)
 	}
 }
 
+/*
+ * It has not been told what to read yet, so the limit is there before it can be met, and nothing
+ * that it becomes can raise it. The frame pool is shared memory and no part of it.
+ */
+static void limit_memory(struct child *child, uint64_t bytes)
+{
+	const struct rlimit limit = {bytes, bytes};
+
+	if (prlimit(child->pid, RLIMIT_DATA, &limit, NULL) < 0) {
+		log_error("vencd-stream[%d] cannot be limited: %s: killed", child->pid,
+			strerror(errno));
+		child_kill(child);
+	}
+}
+
 static int start(struct front *front, const struct wire_stream *request)
 {
 	struct supervisor *sv = front->supervisor;
@@ -173,6 +189,7 @@ static int start(struct front *front, const struct wire_stream *request)
 	} else {
 		int fds[] = {s.connection[0], s.order[0]};
 
+		limit_memory(stream->child, sv->config.adapter_memory);
 		LIST_INSERT_HEAD(&sv->streams, stream, entry);
 		sv->n_streams++;
 		front->connections++; /* its end comes as WIRE_CONNECTION_GONE, as for any other */

@@ -28,6 +28,7 @@
 #include "client/stream/console.h"
 #include "client/stream/media_info.h"
 #include "client/stream/media_io.h"
+#include "client/stream/media_limits.h"
 #include "client/stream/picture.h"
 #include "client/stream/source.h"
 
@@ -44,6 +45,7 @@ enum decoding {
 
 struct source {
 	struct descriptor input;
+	struct media_reader reader;
 	AVIOContext *io;
 	AVFormatContext *format;
 	AVStream *video;
@@ -61,8 +63,10 @@ struct source {
 	uint64_t skipped;        /* packets before the first keyframe */
 	uint64_t earlier_errors; /* logged by decoders before this one */
 	uint64_t errors;         /* of the decoder in a row */
-	int64_t start_us;        /* what all times are moved back by */
-	int64_t end_us;          /* of the last packet */
+	uint32_t pictureless;    /* packets since the last picture */
+	uint32_t pictureless_video;
+	int64_t start_us; /* what all times are moved back by */
+	int64_t end_us;   /* of the last packet */
 	int64_t last_pts;
 	int64_t nominal; /* duration, ticks; at least 1 */
 	int64_t step;    /* smallest distance the container tells apart, ticks */
@@ -94,6 +98,15 @@ static void damaged(struct source *source, const char *what, int r)
 	snprintf(source->damage, sizeof(source->damage),
 		"the input is damaged near frame %llu: %s%s%s", (unsigned long long)source->frames,
 		what, r ? ": " : "", r ? av_err2str(r) : "");
+}
+
+/* Damage is carried; without memory nothing goes on. */
+static int decoder_failed(struct source *source, int r)
+{
+	if (r == AVERROR(ENOMEM) || media_limits_starved(source->decoder))
+		return AVERROR(ENOMEM);
+	damaged(source, "the decoder says", r);
+	return 0;
 }
 
 /* --- packets --- */
@@ -157,11 +170,7 @@ static int decode_packet(struct source *source)
 	if (is_before_keyframe(source))
 		return 0;
 	r = avcodec_send_packet(source->decoder, source->packet);
-	if (r == AVERROR(ENOMEM))
-		return r;
-	if (r < 0 && r != AVERROR_EOF)
-		damaged(source, "the decoder says", r);
-	return 0;
+	return r < 0 && r != AVERROR_EOF ? decoder_failed(source, r) : 0;
 }
 
 static int pass_packet(struct source *source)
@@ -210,6 +219,22 @@ static int end_of_packets(struct source *source, int r)
 	return r == AVERROR_EOF ? 0 : r;
 }
 
+/* An input that goes on and on, and of which no picture comes, has failed. */
+static int count_packet(struct source *source)
+{
+	source->reader.barren = 0;
+	source->pictureless++;
+	if (source->format->streams[source->packet->stream_index] == source->video)
+		source->pictureless_video++;
+	if (source->pictureless <= PICTURELESS_MAX &&
+		source->pictureless_video <= PICTURELESS_VIDEO_MAX)
+		return 0;
+	snprintf(source->damage, sizeof(source->damage),
+		"the input has %u packets in a row, %u of them of its video, and no picture",
+		source->pictureless, source->pictureless_video);
+	return AVERROR_INVALIDDATA;
+}
+
 static int read_packet(struct source *source)
 {
 	int r = av_read_frame(source->format, source->packet);
@@ -218,7 +243,9 @@ static int read_packet(struct source *source)
 		return r == AVERROR_EXIT ? r : 0;
 	if (r < 0)
 		return end_of_packets(source, r);
-	r = pass_packet(source);
+	r = count_packet(source);
+	if (r >= 0)
+		r = pass_packet(source);
 	av_packet_unref(source->packet);
 	return r;
 }
@@ -246,6 +273,7 @@ static int took_picture(struct source *source)
 	AVFrame *picture = source->picture;
 
 	source->errors = 0;
+	source->pictureless = source->pictureless_video = 0;
 	if (picture->decode_error_flags || picture->flags & AV_FRAME_FLAG_CORRUPT)
 		damaged(source, "a picture was decoded with errors", 0);
 	if (picture->flags & AV_FRAME_FLAG_INTERLACED)
@@ -267,9 +295,9 @@ static int next_picture(struct source *source)
 		if (r == AVERROR_EOF)
 			return 0;
 		if (r != AVERROR(EAGAIN)) {
-			damaged(source, "the decoder says", r);
-			if (++source->errors > ERRORS_IN_A_ROW_MAX)
-				return r;
+			r = decoder_failed(source, r);
+			if (r < 0 || ++source->errors > ERRORS_IN_A_ROW_MAX)
+				return r < 0 ? r : AVERROR_INVALIDDATA;
 			continue;
 		}
 		r = read_packet(source);
@@ -354,7 +382,8 @@ static int open_demuxer(struct source *source, const struct source_setup *setup)
 	source->input = setup->input;
 	source->queue = setup->queue;
 	source->last_pts = AV_NOPTS_VALUE;
-	source->io = media_io_new(&source->input);
+	source->reader.input = &source->input;
+	source->io = media_io_new(&source->reader);
 	source->format = avformat_alloc_context();
 	if (!source->io || !source->format)
 		return AVERROR(ENOMEM);
@@ -362,9 +391,10 @@ static int open_demuxer(struct source *source, const struct source_setup *setup)
 	source->format->interrupt_callback = (AVIOInterruptCB){interrupted, source};
 	source->format->error_recognition = AV_EF_CRCCHECK;
 	media_io_fence(source->format, setup->nested);
+	media_limits_demuxer(source->format);
 	r = avformat_open_input(&source->format, setup->name, NULL, NULL);
 	if (r >= 0)
-		r = avformat_find_stream_info(source->format, NULL);
+		r = media_limits_find_info(source->format);
 	if (r >= 0 && source->format->start_time != AV_NOPTS_VALUE &&
 		source->format->start_time > 0)
 		source->start_us = source->format->start_time;
@@ -388,9 +418,8 @@ static int open_decoder(struct source *source)
 	if (r < 0)
 		return r;
 	source->decoder->pkt_timebase = source->video->time_base;
-	source->decoder->thread_count = 0;
 	source->decoder->err_recognition = AV_EF_CRCCHECK;
-	source->decoder->max_pixels = (int64_t)VENCD_SIZE_MAX * VENCD_SIZE_MAX;
+	media_limits_decoder(source->decoder);
 	return avcodec_open2(source->decoder, codec, NULL);
 }
 
@@ -439,6 +468,15 @@ static int describe(
 	return picture_writer_new(&source->writer, source->picture, &info->params);
 }
 
+/* What was damaged first is what led to it, unless it was for want of something. */
+static void explain(const struct source *source, int r, char *text)
+{
+	if (r == AVERROR_INVALIDDATA && *source->damage)
+		snprintf(text, SOURCE_TEXT_MAX, "%s", source->damage);
+	else
+		media_limits_explain(&source->reader, r, text);
+}
+
 static int open_all(struct source *source, const struct source_setup *setup,
 	struct source_info *info, char *text)
 {
@@ -474,7 +512,7 @@ static int media_open(
 	r = open_all(source, setup, info, text);
 	if (r < 0) {
 		if (!*text)
-			snprintf(text, SOURCE_TEXT_MAX, "it cannot be read: %s", av_err2str(r));
+			explain(source, r, text);
 		media_close(source);
 		return translate(r);
 	}
@@ -527,7 +565,7 @@ static int media_fill(struct source *source, struct source_frame *frame, char *t
 	if (r > 0)
 		r = check_size(source, text);
 	else
-		snprintf(text, SOURCE_TEXT_MAX, "it cannot be read: %s", av_err2str(r));
+		explain(source, r, text);
 	if (r == 0)
 		r = choose_pts(source, &frame->pts, text);
 	if (r < 0)

@@ -39,20 +39,23 @@ static void set_colour(
 	colour->chroma_location = location <= 3 ? (uint8_t)location : 0;
 }
 
-static const void *header_side_data(const AVStream *stream, enum AVPacketSideDataType type)
+/* What is shorter than it should be is none. */
+static const void *header_side_data(
+	const AVStream *stream, enum AVPacketSideDataType type, size_t size)
 {
 	const AVPacketSideData *found = av_packet_side_data_get(
 		stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, type);
 
-	return found ? found->data : NULL;
+	return found && found->size >= size ? found->data : NULL;
 }
 
 static const void *side_data(const AVStream *stream, enum AVPacketSideDataType in_header,
-	const AVFrame *first, enum AVFrameSideDataType in_frame)
+	const AVFrame *first, enum AVFrameSideDataType in_frame, size_t size)
 {
 	const AVFrameSideData *found = av_frame_get_side_data(first, in_frame);
 
-	return found ? found->data : header_side_data(stream, in_header);
+	return found && found->size >= size ? found->data
+					    : header_side_data(stream, in_header, size);
 }
 
 static uint32_t units(AVRational value, int64_t per_one, uint32_t max)
@@ -83,9 +86,9 @@ static void set_hdr(struct vencd_hdr *hdr, const AVStream *stream, const AVFrame
 {
 	const AVMasteringDisplayMetadata *mastering = side_data(stream,
 		AV_PKT_DATA_MASTERING_DISPLAY_METADATA, first,
-		AV_FRAME_DATA_MASTERING_DISPLAY_METADATA);
-	const AVContentLightMetadata *light = side_data(
-		stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, first, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL);
+		AV_FRAME_DATA_MASTERING_DISPLAY_METADATA, sizeof(*mastering));
+	const AVContentLightMetadata *light = side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
+		first, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL, sizeof(*light));
 
 	if (mastering)
 		set_mastering(hdr, mastering);
@@ -130,7 +133,8 @@ int media_info_side_data(struct source_info *info, const AVStream *stream, const
 	};
 
 	for (size_t i = 0; i < FF_ARRAY_ELEMS(kept); i++) {
-		const void *data = side_data(stream, kept[i].in_header, first, kept[i].in_frame);
+		const void *data = side_data(
+			stream, kept[i].in_header, first, kept[i].in_frame, kept[i].size);
 		void *copy = data ? av_memdup(data, kept[i].size) : NULL;
 
 		if (data &&

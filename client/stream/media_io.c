@@ -18,8 +18,14 @@
 
 static int read_packet(void *opaque, uint8_t *data, int size)
 {
-	ssize_t got = descriptor_read(opaque, data, (size_t)size);
+	struct media_reader *reader = opaque;
+	ssize_t got;
 
+	if (reader->barren >= BARREN_BYTES_MAX)
+		return AVERROR(EFBIG);
+	got = descriptor_read(reader->input, data, (size_t)size);
+	if (got > 0)
+		reader->barren += (uint64_t)got;
 	if (got == -ECANCELED)
 		return AVERROR_EXIT;
 	return got == 0 ? AVERROR_EOF : (int)got;
@@ -27,7 +33,7 @@ static int read_packet(void *opaque, uint8_t *data, int size)
 
 static int64_t seek(void *opaque, int64_t offset, int whence)
 {
-	const struct descriptor *input = opaque;
+	const struct descriptor *input = ((struct media_reader *)opaque)->input;
 	struct stat st;
 	off_t at;
 
@@ -37,14 +43,14 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
 	return at < 0 ? AVERROR(errno) : at;
 }
 
-AVIOContext *media_io_new(struct descriptor *input)
+AVIOContext *media_io_new(struct media_reader *reader)
 {
 	unsigned char *buffer = av_malloc(BUFFER_BYTES);
 	AVIOContext *io = NULL;
 
 	if (buffer)
-		io = avio_alloc_context(buffer, BUFFER_BYTES, 0, input, read_packet, NULL,
-			input->seekable ? seek : NULL);
+		io = avio_alloc_context(buffer, BUFFER_BYTES, 0, reader, read_packet, NULL,
+			reader->input->seekable ? seek : NULL);
 	if (!io)
 		av_free(buffer);
 	return io;

@@ -7,8 +7,16 @@
 
 #include "client/stream/descriptor.h"
 
-/* libavformat's reads from a descriptor; input must outlive it. NULL without memory. */
-AVIOContext *media_io_new(struct descriptor *input);
+/* Bytes read in a row of which no packet came; then reading ends. */
+#define BARREN_BYTES_MAX (256u << 20)
+
+struct media_reader {
+	const struct descriptor *input;
+	uint64_t barren; /* bytes since the last packet; whoever takes packets sets it to 0 */
+};
+
+/* libavformat's reads from a descriptor; the reader must outlive it. NULL without memory. */
+AVIOContext *media_io_new(struct media_reader *reader);
 void media_io_free(AVIOContext **io);
 
 /*
