@@ -30,6 +30,9 @@
 
 #define CHILD_MESSAGES_PER_TURN 64
 #define CHILD_SEND_BUFFER (4 << 20)
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 struct child_message {
 	STAILQ_ENTRY(child_message) entry;
@@ -277,6 +280,11 @@ static int wire_pair(int ret[2])
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
 		return -errno;
+	/*
+	 * A child that was taken over by its client could send descriptors. We would take none, but
+	 * dropping one can take as long as its client likes. From Linux 6.16 on they are refused.
+	 */
+	(void)setsockopt(ret[0], SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
 	/* Best effort: an ordinary user gets what the host allows. */
 	(void)setsockopt(ret[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -388,6 +396,13 @@ void child_send_if_idle(struct child *child, void *message)
 {
 	if (child->state == CHILD_RUNNING && child->fd >= 0 && STAILQ_EMPTY(&child->queue))
 		(void)wire_send(child->fd, message, NULL, 0);
+}
+
+int child_send_now(struct child *child, void *message, const int *fds, unsigned n)
+{
+	if (child->state != CHILD_RUNNING || child->fd < 0)
+		return -EPIPE;
+	return STAILQ_EMPTY(&child->queue) ? wire_send(child->fd, message, fds, n) : -EAGAIN;
 }
 
 /* Sends SIGKILL and starts the time after which it is a tombstone. */

@@ -73,6 +73,12 @@ void child_send_if_idle(struct child *child, void *message);
 void child_pause(struct child *child);
 void child_resume(struct child *child);
 
+/*
+ * Sends it now or not at all: where what is queued must not be closed here. Returns 0, -EAGAIN where
+ * the child does not keep up, -EPIPE where it is gone, or what sending met.
+ */
+int child_send_now(struct child *child, void *message, const int *fds, unsigned n);
+
 /* SIGKILL, once. */
 void child_kill(struct child *child);
 

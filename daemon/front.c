@@ -3,9 +3,12 @@
 
 /*
  * Fronts: one process per client uid that reads what clients write. A connection is accepted here,
- * its peer's uid taken, and the unread socket handed on; our copy is closed when the front has
- * confirmed it. A front that does not answer in WorkerAnswer is killed, which costs its own uid its
- * connections; sessions live on, their clients hold the memory.
+ * its peer's uid taken, and the unread socket handed on; keeper.c sees to it that our copy is never
+ * the last that is closed. A front that does not answer in WorkerAnswer is killed, which costs its
+ * own uid its connections; sessions live on, their clients hold the memory.
+ *
+ * A front can be made unkillable by what it was sent (a file of a FUSE that does not answer), and is
+ * replaced all the same: FRONTS_PER_USER times, so that no user takes the places of the others.
  */
 
 #include <errno.h>
@@ -19,36 +22,8 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
+#define FRONTS_PER_USER 4u               /* dying ones and tombstones included */
 #define IDLE_US (30 * UINT64_C(1000000)) /* a front without connections lives on this long */
-
-struct handing {
-	struct handing *next;
-	uint64_t connection;
-	uint32_t pid;
-	int fd;
-};
-
-static void handing_drop(struct front *front, uint64_t connection)
-{
-	for (struct handing **p = &front->handing; *p; p = &(*p)->next)
-		if ((*p)->connection == connection) {
-			struct handing *h = *p;
-
-			*p = h->next;
-			close(h->fd);
-			free(h);
-			return;
-		}
-}
-
-static void hand_over(struct front *front, const struct handing *h)
-{
-	struct wire_connection message = {.h = {WIRE_CONNECTION, sizeof(message), h->connection},
-		.uid = front->uid,
-		.pid = h->pid};
-
-	child_send(front->child, &message, &h->fd, 1);
-}
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -75,7 +50,6 @@ static void connection_gone(struct front *front, uint64_t connection)
 {
 	struct supervisor *sv = front->supervisor;
 
-	handing_drop(front, connection);
 	if (front->connections > 0) {
 		quota_give(&sv->quota, front->uid, &quota_connection);
 		if (--front->connections == 0)
@@ -103,8 +77,6 @@ static void front_ready(struct front *front)
 	front->ready = true;
 	front->silent_ns = 0;
 	front_push_devices(front);
-	for (struct handing *h = front->handing; h; h = h->next)
-		hand_over(front, h);
 }
 
 static void front_message(struct child *child, const union wire_message *message)
@@ -119,9 +91,6 @@ static void front_message(struct child *child, const union wire_message *message
 	case WIRE_PONG:
 		front->answered = message->h.seq;
 		front->silent_ns = 0;
-		break;
-	case WIRE_CONNECTION_TAKEN:
-		handing_drop(front, message->h.seq);
 		break;
 	case WIRE_CONNECTION_GONE:
 		connection_gone(front, message->h.seq);
@@ -141,8 +110,6 @@ static void front_tombstone(struct child *child)
 
 static void front_free(struct front *front)
 {
-	while (front->handing)
-		handing_drop(front, front->handing->connection);
 	sd_event_source_disable_unref(front->idle);
 	free(front);
 }
@@ -222,13 +189,17 @@ static int front_of(
 	struct supervisor *sv, uint32_t uid, struct front **ret, struct quota_refusal *refusal)
 {
 	struct front *front;
+	unsigned n = 0;
 
 	LIST_FOREACH(front, &sv->fronts, entry)
-	if (front->uid == uid && front->child->state == CHILD_RUNNING) {
-		*ret = front;
-		return 0;
+	if (front->uid == uid) {
+		if (front->child->state == CHILD_RUNNING) {
+			*ret = front;
+			return 0;
+		}
+		n++;
 	}
-	return front_create(sv, uid, ret, refusal);
+	return n < FRONTS_PER_USER ? front_create(sv, uid, ret, refusal) : -EUSERS;
 }
 
 /* A client that goes on connecting must not fill the log: said at 1, 2, 4, 8, ... refusals. */
@@ -256,33 +227,52 @@ static int front_for_connection(struct supervisor *sv, uint32_t uid, struct fron
 	return r;
 }
 
+/* To the front, which need not be ready: it finds it when it is. */
+static int hand_over(struct front *front, int fd, uint32_t pid, uint64_t number)
+{
+	struct wire_connection message = {
+		.h = {WIRE_CONNECTION, sizeof(message), number}, .uid = front->uid, .pid = pid};
+	int r = keeper_hold(front->supervisor, fd);
+
+	if (r < 0) {
+		keeper_close(front->supervisor, fd);
+		return r;
+	}
+	r = child_send_now(front->child, &message, &fd, 1);
+	keeper_let_go(front->supervisor, fd);
+	return r;
+}
+
+static int accept_for(struct front *front, int fd, uint32_t pid, uint64_t *ret_connection)
+{
+	struct supervisor *sv = front->supervisor;
+	uint64_t number = ++sv->next_number;
+	int r;
+
+	front->connections++;
+	set_idle(front, false);
+	*ret_connection = number;
+	watch_wake(sv);
+	r = hand_over(front, fd, pid, number);
+	if (r < 0)
+		connection_gone(front, number);
+	return r;
+}
+
 int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
-	struct front *front;
-	struct handing *h;
-	int r;
+	struct front *front = NULL;
+	int r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? -errno : 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return -errno;
-	r = front_for_connection(supervisor, peer.uid, &front);
-	if (r < 0)
+	if (r == 0)
+		r = front_for_connection(supervisor, peer.uid, &front);
+	if (r < 0) {
+		keeper_close(supervisor, fd);
 		return r;
-	h = calloc(1, sizeof(*h));
-	if (!h) {
-		quota_give(&supervisor->quota, peer.uid, &quota_connection);
-		return -ENOMEM;
 	}
-	*h = (struct handing){front->handing, ++supervisor->next_number, (uint32_t)peer.pid, fd};
-	front->handing = h;
-	front->connections++;
-	set_idle(front, false);
-	if (front->ready)
-		hand_over(front, h);
-	*ret_connection = h->connection;
-	watch_wake(supervisor);
-	return 0;
+	return accept_for(front, fd, (uint32_t)peer.pid, ret_connection);
 }
 
 /* A silent front: its uid's clients are held up by it, and by nobody else. */

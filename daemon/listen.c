@@ -62,11 +62,8 @@ static int on_listen(sd_event_source *source, int fd, uint32_t events, void *use
 			return 0;
 		}
 		r = front_accept(sv, client, &number);
-		if (r < 0) {
-			if (r != -EDQUOT)
-				log_warning("a connection was refused: %s", strerror(-r));
-			close(client);
-		}
+		if (r < 0 && r != -EDQUOT && r != -EUSERS)
+			log_warning("a connection was refused: %s", strerror(-r));
 	}
 	return 0;
 }
@@ -146,9 +143,16 @@ int listen_start(struct supervisor *supervisor)
 
 void listen_stop(struct supervisor *supervisor)
 {
+	int fd;
+
 	if (!supervisor->listen)
 		return;
+	/* Connections that were not accepted yet are closed with it. */
+	fd = sd_event_source_get_io_fd(supervisor->listen);
+	(void)sd_event_source_set_io_fd_own(supervisor->listen, 0);
 	supervisor->listen = sd_event_source_disable_unref(supervisor->listen);
+	if (fd >= 0)
+		keeper_close(supervisor, fd);
 	if (supervisor->socket_is_ours)
 		(void)unlink(supervisor->config.socket);
 }

@@ -210,6 +210,7 @@ static int supervisor_run(struct supervisor *sv, const struct options *options)
 	}
 	listen_stop(sv);
 	archive_clear(sv);
+	keeper_stop(sv);
 	log_close(LOG_CLOSE_MS);
 	return r;
 }

@@ -13,6 +13,7 @@
  *	leak.c       what abandoned calls hold, and how much of it is too much
  *	placement.c  which encoder a request gets
  *	front.c      the processes that talk to clients, one per uid
+ *	keeper.c     the process that closes connections
  *	request.c    what fronts ask for
  *	session.c    a session's life and accounts, from memory to report
  *	attempt.c    one try of a session in a worker
@@ -147,7 +148,6 @@ struct front {
 	bool ready;
 	unsigned connections; /* charged: handed over and not gone */
 	uint64_t asked, answered, silent_ns;
-	struct handing *handing; /* connections whose taking was not confirmed yet */
 	sd_event_source *idle;
 };
 
@@ -181,6 +181,8 @@ struct supervisor {
 	LIST_HEAD(, stream) streams;
 	LIST_HEAD(, inspector) inspectors;
 	TAILQ_HEAD(, pending_open) pending;
+	struct child *keeper; /* NULL: none is running */
+	uint64_t keepers_given_up;
 	unsigned n_awaited; /* of the archive */
 	unsigned n_sessions, n_workers, n_fronts, n_streams, n_archived, n_tombstones;
 	TAILQ_HEAD(, archived) archive;
@@ -199,7 +201,17 @@ void supervisor_check_done(struct supervisor *supervisor);
 uint64_t supervisor_now_ns(void);  /* CLOCK_MONOTONIC */
 uint64_t supervisor_wall_us(void); /* CLOCK_REALTIME */
 
-/* front.c */
+/*
+ * keeper.c: closing a connection can take as long as its client likes. keeper_hold() gives a copy to
+ * the keeper, so that ours is not the last; keeper_let_go() closes ours and then the keeper's. Nothing
+ * else is held in between. keeper_close() does both. fds stay the caller's where hold fails.
+ */
+int keeper_hold(struct supervisor *supervisor, int fd);
+void keeper_let_go(struct supervisor *supervisor, int fd);
+void keeper_close(struct supervisor *supervisor, int fd);
+void keeper_stop(struct supervisor *supervisor);
+
+/* front.c: takes fd, also where it fails. */
 int front_accept(struct supervisor *supervisor, int fd, uint64_t *ret_connection);
 void front_push_devices(struct front *front);
 void front_tick(struct front *front, uint64_t elapsed_ns);

@@ -181,8 +181,9 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_REPORT] = {sizeof(struct wire_report), 0, terminate_report},
 	[WIRE_STREAM] = STREAM(2),
 	[WIRE_STREAM_ENDED] = STREAM(0),
+	[WIRE_KEEP] = {sizeof(struct wire_plain), 1, NULL},
+	[WIRE_LET_GO] = PLAIN,
 
-	[WIRE_CONNECTION_TAKEN] = CONNECTION(0),
 	[WIRE_CONNECTION_GONE] = CONNECTION(0),
 	[WIRE_OPEN] = {sizeof(struct wire_open), 0, terminate_open},
 	[WIRE_WAIT] = REQUEST,

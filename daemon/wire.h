@@ -41,9 +41,10 @@ enum wire_type {
 	WIRE_REPORT,       /* answers WAIT and GET_REPORT */
 	WIRE_STREAM,       /* answers ENCODE: + 2 fds, see struct wire_stream */
 	WIRE_STREAM_ENDED, /* the adapter's process is gone */
+	WIRE_KEEP,         /* + 1 fd: to the keeper, which has no clients: hold it */
+	WIRE_LET_GO,       /* to the keeper: close what it holds */
 
 	/* front to supervisor */
-	WIRE_CONNECTION_TAKEN, /* the supervisor may close its copy */
 	WIRE_CONNECTION_GONE,
 	WIRE_OPEN,
 	WIRE_WAIT,
@@ -78,12 +79,15 @@ struct wire_header {
 	uint64_t seq;
 };
 
-/* PING, PONG, EXIT, READY, DONE, LIST, LIST_QUOTA, WAIT_END, STOP, TAINT: the header alone. */
+/*
+ * PING, PONG, EXIT, READY, DONE, LIST, LIST_QUOTA, WAIT_END, STOP, TAINT, KEEP, LET_GO: the header
+ * alone.
+ */
 struct wire_plain {
 	struct wire_header h;
 };
 
-/* CONNECTION, CONNECTION_TAKEN, CONNECTION_GONE: h.seq is the connection. */
+/* CONNECTION, CONNECTION_GONE: h.seq is the connection. */
 struct wire_connection {
 	struct wire_header h;
 	uint32_t uid, pid;

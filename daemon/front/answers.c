@@ -182,10 +182,12 @@ static void answer_request(
 		on_progress(client, &message->session);
 }
 
-static void on_connection(struct front *front, uint64_t connection, int fd)
+/* What the keeper holds, one at a time. Closing it may take for ever, which is what it is for. */
+static void keep(struct front *front, int fd)
 {
-	if (client_add(front, connection, fd))
-		uplink_tell_connection(front, WIRE_CONNECTION_TAKEN, connection);
+	if (front->kept >= 0)
+		close(front->kept);
+	front->kept = fd;
 }
 
 void answer_handle(
@@ -196,7 +198,13 @@ void answer_handle(
 		uplink_tell_plain(front, WIRE_PONG, message->h.seq);
 		return;
 	case WIRE_CONNECTION:
-		on_connection(front, message->h.seq, fds[0]);
+		(void)client_add(front, message->h.seq, fds[0]);
+		return;
+	case WIRE_KEEP:
+		keep(front, fds[0]);
+		return;
+	case WIRE_LET_GO:
+		keep(front, -1);
 		return;
 	case WIRE_DEVICE:
 		devices_take(front, &message->device);

@@ -95,6 +95,8 @@ struct front {
 	unsigned n_devices, n_incoming;
 	bool devices_known;
 	sd_event_source *follow_timer;
+
+	int kept; /* of the keeper: a connection that it must not close yet; -1: none */
 };
 
 /* uplink.c */

@@ -47,6 +47,7 @@ static int front_init(struct front *front)
 
 	front->state = FRONT_SERVING;
 	front->next_seq = 1;
+	front->kept = -1;
 	LIST_INIT(&front->clients);
 	LIST_INIT(&front->encodes);
 	if (r >= 0)

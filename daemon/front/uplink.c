@@ -74,7 +74,6 @@ static size_t size_of(const void *message)
 		return sizeof(struct wire_request);
 	case WIRE_ENCODE:
 		return sizeof(struct wire_stream);
-	case WIRE_CONNECTION_TAKEN:
 	case WIRE_CONNECTION_GONE:
 		return sizeof(struct wire_connection);
 	default:

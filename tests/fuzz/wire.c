@@ -55,7 +55,6 @@ static uint32_t size_of(uint32_t type)
 		[WIRE_REPORT] = sizeof(struct wire_report),
 		[WIRE_STREAM] = sizeof(struct wire_stream),
 		[WIRE_STREAM_ENDED] = sizeof(struct wire_stream),
-		[WIRE_CONNECTION_TAKEN] = sizeof(struct wire_connection),
 		[WIRE_CONNECTION_GONE] = sizeof(struct wire_connection),
 		[WIRE_OPEN] = sizeof(struct wire_open),
 		[WIRE_WAIT] = sizeof(struct wire_request),

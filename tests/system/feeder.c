@@ -15,7 +15,8 @@
  * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between
  * frames;
  * ready=FD (a byte is written there when the session is open and the frames are submitted);
- * go=FD (is read until end of file before the end= action is taken).
+ * go=FD (is read until end of file before the end= action is taken); uid=N (connects as that user);
+ * die_at=N (SIGKILL oneself before the n-th call of the library).
  */
 
 #include <errno.h>
@@ -52,6 +53,8 @@ struct feeder {
 	enum ending ending;
 	unsigned pause_ms;
 	int ready, go;
+	unsigned uid;
+	unsigned die_at, calls;
 	bool ending_done;
 	bool ended;
 	FILE *out;
@@ -65,6 +68,13 @@ static void die(const char *what, int r)
 {
 	fprintf(stderr, "feeder: %s: %s\n", what, strerror(r < 0 ? -r : r));
 	exit(1);
+}
+
+/* Before every call of the library. */
+static void step(struct feeder *f)
+{
+	if (++f->calls == f->die_at)
+		raise(SIGKILL);
 }
 
 static uint64_t now_ns(void)
@@ -100,8 +110,9 @@ static bool drain(struct feeder *f)
 	bool any = false;
 	int r;
 
-	while ((r = vencd_packet_receive(f->session, &packet)) > 0) {
+	while (step(f), (r = vencd_packet_receive(f->session, &packet)) > 0) {
 		on_packet(f, &packet);
+		step(f);
 		vencd_packet_release(f->session);
 		any = true;
 	}
@@ -128,10 +139,12 @@ static bool feed(struct feeder *f)
 
 	if (f->submitted == f->frames || (f->rhythm == RHYTHM_STEP && f->packets < f->submitted))
 		return false;
+	step(f);
 	r = vencd_frame_acquire(f->session, &frame);
 	if (r < 0)
 		return false;
 	draw(f, &frame);
+	step(f);
 	r = vencd_frame_submit(f->session, frame.slot, (int64_t)f->submitted, 0);
 	if (r < 0) {
 		vencd_frame_discard(f->session, frame.slot);
@@ -158,6 +171,7 @@ static void do_ending(struct feeder *f)
 {
 	f->ending_done = true;
 	await_go(f);
+	step(f);
 	switch (f->ending) {
 	case END_FINISH:
 		(void)vencd_session_finish(f->session);
@@ -183,15 +197,20 @@ static void run(struct feeder *f)
 		if (!f->ending_done && f->submitted == f->frames &&
 			(f->rhythm == RHYTHM_BURST || f->packets == f->frames))
 			do_ending(f);
-		else if (!moved)
+		else if (!moved) {
+			step(f);
 			(void)vencd_session_wait(f->session, WAIT_MS);
+		}
 	}
 }
 
 static void print_result(struct feeder *f)
 {
 	struct vencd_report report;
-	int r = vencd_session_report(f->session, REPORT_MS, &report);
+	int r;
+
+	step(f);
+	r = vencd_session_report(f->session, REPORT_MS, &report);
 
 	if (r < 0)
 		die("report", r);
@@ -225,6 +244,8 @@ NUMBER(frames)
 NUMBER(pause_ms)
 NUMBER(ready)
 NUMBER(go)
+NUMBER(uid)
+NUMBER(die_at)
 PARAM(width)
 PARAM(height)
 PARAM(speed)
@@ -292,6 +313,8 @@ static const struct key keys[] = {
 	{"pause_ms", set_pause_ms},
 	{"ready", set_ready},
 	{"go", set_go},
+	{"uid", set_uid},
+	{"die_at", set_die_at},
 	{"width", set_width},
 	{"height", set_height},
 	{"speed", set_speed},
@@ -344,11 +367,15 @@ int main(int argc, char **argv)
 	f.params.backend = VENCD_BACKEND_NULL;
 	for (int i = 2; i < argc; i++)
 		set(&f, argv[i]);
+	if (f.uid && (setgid(f.uid) < 0 || setuid(f.uid) < 0))
+		die("uid", errno);
 	f.seen = calloc(f.frames + 1, 1);
+	step(&f);
 	r = argc < 2 || !f.seen ? -EINVAL : vencd_connect(&daemon, argv[1]);
 	if (r < 0)
 		die("connect", r);
 	f.opened_ns = now_ns();
+	step(&f);
 	r = vencd_session_open(daemon, &f.params, &f.session);
 	if (r == -EREMOTEIO) {
 		fprintf(stderr, "refused: %s: %s\n", vencd_last_refusal(daemon)->error,
@@ -362,7 +389,9 @@ int main(int argc, char **argv)
 	vencd_session_get_info(f.session, &f.info);
 	run(&f);
 	print_result(&f);
+	step(&f);
 	vencd_session_close(f.session);
+	step(&f);
 	vencd_disconnect(daemon);
 	if (f.out)
 		fclose(f.out);

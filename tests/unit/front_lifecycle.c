@@ -317,8 +317,8 @@ static void stop_reading(struct fake *fake, struct client *c)
 	client_connect(fake, c);
 	for (int i = 0; i < UNREAD; i++)
 		client_send_text(c, request, sizeof(request));
-	fake_settle(fake);
-	CHECK(client_has_reply(c));
+	while (!client_has_reply(c))
+		fake_settle(fake);
 }
 
 /*

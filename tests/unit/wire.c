@@ -50,6 +50,7 @@ static unsigned fds_of(uint32_t type, const union wire_message *m)
 {
 	switch (type) {
 	case WIRE_CONNECTION:
+	case WIRE_KEEP:
 		return 1;
 	case WIRE_STREAM:
 		return 2;
