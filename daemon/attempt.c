@@ -95,6 +95,12 @@ bool attempt_keeps_pace(struct attempt *attempt)
 	return kept;
 }
 
+void attempt_note_walls(struct attempt *attempt)
+{
+	if (attempt->session)
+		attempt_report(attempt)->walls = attempt->worker->walls.standing;
+}
+
 int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
 	const int *fds, struct call_slot *slot, struct plane_attempt *ring)
 {
@@ -120,6 +126,7 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	pace_init(&attempt->pace, message.pixel_rate, attempt->pixels, supervisor_now_ns());
 	session->attempt = attempt;
 	attempt_report(attempt)->pid = (uint32_t)worker->child->pid;
+	attempt_note_walls(attempt);
 	LIST_INSERT_HEAD(&worker->attempts, attempt, entry);
 	row->sessions++;
 	registry_changed(&worker->supervisor->registry);

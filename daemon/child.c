@@ -3,9 +3,9 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, a pipe to us as stderr (child_stderr.c), and the one or two fds that it needs. The
- * signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does not die in
- * KillGrace is a tombstone: counted by its owner, never waited for.
+ * stdout, a pipe to us as stderr (child_stderr.c), its wire, and for an adapter two sockets to the
+ * front. The signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does not
+ * die in KillGrace is a tombstone: counted by its owner, never waited for.
  *
  * No fd is ever received from a child: wire_receive() is called with no room for any.
  */
@@ -33,6 +33,7 @@
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
+#define ENVIRONMENT_MAX 64 /* words: those allowed, and as many as fit DriverEnvironment */
 
 struct child_message {
 	STAILQ_ENTRY(child_message) entry;
@@ -65,40 +66,55 @@ int child_program_path(const char *program, char *path, size_t size)
 	return access(path, X_OK) == 0 ? 0 : -errno;
 }
 
-static int spawn_environment(char **ret, size_t max)
+/* Words of NAME=VALUE, each of which becomes one entry. */
+static int add_words(char **ret, size_t *n, const char *words)
 {
-	size_t n = 0;
+	while (*(words += strspn(words, " \t"))) {
+		size_t length = strcspn(words, " \t");
 
-	for (size_t i = 0; allowed_environment[i] && n + 1 < max; i++) {
-		const char *value = getenv(allowed_environment[i]);
-
-		if (value && asprintf(&ret[n], "%s=%s", allowed_environment[i], value) < 0)
+		if (*n + 1 >= ENVIRONMENT_MAX)
+			return -E2BIG;
+		ret[*n] = strndup(words, length);
+		if (!ret[*n])
 			return -ENOMEM;
-		n += value != NULL;
+		*n += 1;
+		words += length;
 	}
-	ret[n] = NULL;
 	return 0;
 }
 
-/* What a child is given; fd4 may be -1. */
+static int spawn_environment(char **ret, const char *extra)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; allowed_environment[i]; i++) {
+		const char *value = getenv(allowed_environment[i]);
+
+		if (value && asprintf(&ret[n], "%s=%s", allowed_environment[i], value) < 0) {
+			ret[n] = NULL;
+			return -ENOMEM;
+		}
+		n += value != NULL;
+	}
+	return extra ? add_words(ret, &n, extra) : 0;
+}
+
+/* What a child is given: its wire, its stderr, and what comes behind the wire. */
 struct child_fds {
-	int fd, fd4, err;
+	int wire, err;
+	const struct child_extra *extra;
 };
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, int fd, int fd4, int err)
+/* The sources are all above the targets (spawn_process() sees to it): no dup clobbers another. */
+static int spawn_actions(posix_spawn_file_actions_t *actions, const int *high, int err, unsigned n)
 {
 	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
 
-	/* All are above 4 already (spawn_process() sees to it): no dup clobbers another. */
 	r = r ? r : posix_spawn_file_actions_adddup2(actions, 0, 1);
 	r = r ? r : posix_spawn_file_actions_adddup2(actions, err, 2);
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD);
-	if (fd4 >= 0)
-		r = r ? r : posix_spawn_file_actions_adddup2(actions, fd4, WIRE_FD + 1);
-	else
-		r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1);
-	if (fd4 >= 0)
-		r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 2);
+	for (unsigned i = 0; i < n; i++)
+		r = r ? r : posix_spawn_file_actions_adddup2(actions, high[i], WIRE_FD + (int)i);
+	r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + (int)n);
 	return -r;
 }
 
@@ -115,31 +131,44 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	return -(r ? r : posix_spawnattr_setsigdefault(attributes, &all));
 }
 
+/* Copies above all targets. */
+static int raise_fds(const struct child_fds *fds, int *high, unsigned *n)
+{
+	unsigned wanted = 1 + (fds->extra ? fds->extra->n_fds : 0);
+
+	for (*n = 0; *n < wanted; (*n)++) {
+		int fd = *n ? fds->extra->fds[*n - 1] : fds->wire;
+
+		high[*n] = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD + 1 + CHILD_EXTRA_FDS_MAX);
+		if (high[*n] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static int spawn_process(
 	const char *path, const char *program, const struct child_fds *fds, int *ret_pidfd)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	char *environment[16] = {NULL};
+	char *environment[ENVIRONMENT_MAX] = {NULL};
 	char *argv[] = {(char *)program, NULL};
-	int high = fcntl(fds->fd, F_DUPFD_CLOEXEC, WIRE_FD + 2);
-	int high4 = fds->fd4 >= 0 ? fcntl(fds->fd4, F_DUPFD_CLOEXEC, WIRE_FD + 2) : -1;
-	int r = high < 0 || (fds->fd4 >= 0 && high4 < 0) ? -errno : 0;
+	int high[1 + CHILD_EXTRA_FDS_MAX];
+	unsigned n;
+	int r = raise_fds(fds, high, &n);
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	r = r ? r : spawn_actions(&actions, high, high4, fds->err);
+	r = r ? r : spawn_actions(&actions, high, fds->err, n);
 	r = r ? r : spawn_attributes(&attributes);
-	r = r ? r : spawn_environment(environment, 16);
+	r = r ? r : spawn_environment(environment, fds->extra ? fds->extra->environment : NULL);
 	r = r ? r : -pidfd_spawn(ret_pidfd, path, &actions, &attributes, argv, environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	for (size_t i = 0; environment[i]; i++)
 		free(environment[i]);
-	if (high >= 0)
-		close(high);
-	if (high4 >= 0)
-		close(high4);
+	while (n > 0)
+		close(high[--n]);
 	return r;
 }
 
@@ -323,18 +352,16 @@ static struct child *child_new(const struct child_ops *ops, void *owner, uint64_
 }
 
 int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
-	uint64_t grace_us, int fd, int fd4)
+	uint64_t grace_us, const struct child_extra *extra)
 {
-	struct child_fds fds = {fd, fd4, -1};
-	int pair[2] = {-1, -1}, r = 0;
+	struct child_fds fds = {-1, -1, extra};
+	int pair[2] = {-1, -1}, r;
 	struct child *child = child_new(ops, owner, grace_us);
 
 	if (!child)
 		return -ENOMEM;
-	if (fd < 0)
-		r = wire_pair(pair);
-	if (fd < 0)
-		fds.fd = pair[1];
+	r = wire_pair(pair);
+	fds.wire = pair[1];
 	child->fd = pair[0];
 	r = r < 0 ? r : child_stderr_open(&child->err, &fds.err);
 	r = r < 0 ? r : child_start(child, event, &fds);

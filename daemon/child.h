@@ -55,13 +55,21 @@ struct child {
 
 #define CHILD_QUEUE_MAX 1024u /* messages that wait for a child to read; more kills it */
 
+#define CHILD_EXTRA_FDS_MAX 2
+
+/* What some children get beside the wire. */
+struct child_extra {
+	int fds[CHILD_EXTRA_FDS_MAX]; /* become its fds from WIRE_FD + 1 up; stay the caller's */
+	unsigned n_fds;
+	const char *environment; /* words of NAME=VALUE; NULL: none */
+};
+
 /*
- * Spawns the program of ops (beside our own executable, else in the libexec directory). fd is the
- * child's fd 3 (-1: a new wire pair, whose other end becomes child->fd); fd4 its fd 4 (-1: none).
- * Both stay the caller's. *ret belongs to the caller until ops->dead.
+ * Spawns the program of ops (beside our own executable, else in the libexec directory), with one
+ * end of a new wire pair as WIRE_FD. extra may be NULL. *ret belongs to the caller until ops->dead.
  */
 int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
-	uint64_t grace_us, int fd, int fd4);
+	uint64_t grace_us, const struct child_extra *extra);
 
 /* Sends or queues a message with copies of n fds. A child that does not read is killed. */
 void child_send(struct child *child, void *message, const int *fds, unsigned n);

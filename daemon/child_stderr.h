@@ -15,14 +15,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/log.h"
-
-#if defined(__has_feature)
-#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SANITIZER 1
-#else
-#define HAS_SANITIZER 0
-#endif
+#include "daemon/sanitizer.h"
 
 #define STDERR_KEPT 2048u             /* bytes of a child's last messages */
 #define STDERR_BYTES_PER_TURN 4096u   /* read at once */

@@ -84,6 +84,13 @@ static const struct setting settings[] = {
 	{"NullProbeScript", SETTING_TEXT, FIELD(null_probe_script), "",
 		.meaning = "Script of the null encoder for its own probe."},
 
+	{"DriverEnvironment", SETTING_TEXT, FIELD(driver_environment), "",
+		.meaning = "Environment of workers alone: NAME=VALUE words, separated by blanks."},
+	{"RequireWalls", SETTING_WORDS, FIELD(require_walls), "",
+		.words = "no_new_privs no_capabilities not_dumpable no_core limits landlock "
+			 "seccomp",
+		.meaning = "Walls without which a child process is not used."},
+
 	DURATION("StartBudget", start_budget_ms, "10s", SECOND, 120 * SECOND,
 		"From handing a session to a worker to its first call."),
 	DURATION("OwnBudget", own_budget_ms, "2s", 100, 60 * SECOND,
@@ -378,6 +385,23 @@ static int check_quarantine(struct reader *reader)
 		"QuarantineMin=%s: more than QuarantineMax=%s", shorter, longer);
 }
 
+/* Names in capitals, as drivers and the loader have them; a value is anything without blanks. */
+static int check_environment(struct reader *reader)
+{
+	const struct setting *s = find_key("DriverEnvironment");
+	const char *p = reader->config->driver_environment;
+
+	while (*(p += strspn(p, " \t"))) {
+		size_t n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+		if (n == 0 || p[n] != '=' || isdigit((unsigned char)*p))
+			return fail(reader, reader->given[s - settings],
+				"DriverEnvironment: %.64s: not NAME=VALUE", p);
+		p += strcspn(p, " \t");
+	}
+	return 0;
+}
+
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){0};
@@ -395,6 +419,7 @@ int config_load(struct config *ret, const char *path, bool must_exist, struct co
 	r = read_file(&reader, must_exist);
 	r = r ? r : check_sessions(&reader);
 	r = r ? r : check_quarantine(&reader);
+	r = r ? r : check_environment(&reader);
 	return r ? r : check_tick(&reader);
 }
 

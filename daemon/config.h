@@ -39,6 +39,8 @@ struct config {
 	char software[64];        /* names separated by one space */
 	bool null_encoder;
 	char null_probe_script[256];
+	char driver_environment[256]; /* words of NAME=VALUE */
+	char require_walls[96];       /* names separated by one space */
 
 	/* Milliseconds, all of them. */
 	uint32_t start_budget_ms;

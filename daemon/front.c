@@ -85,6 +85,8 @@ static void front_message(struct child *child, const union wire_message *message
 
 	switch (message->h.type) {
 	case WIRE_READY:
+		/* One that lacks a required wall still serves: to say so (request.c). */
+		(void)standing_note(front->supervisor, WALL_FRONT, &message->ready.walls);
 		if (!front->ready)
 			front_ready(front);
 		break;
@@ -159,7 +161,7 @@ static int front_start(struct supervisor *sv, uint32_t uid, struct front **ret)
 		sv->event, &front->idle, CLOCK_MONOTONIC, IDLE_US, 0, on_idle, front);
 	if (r >= 0)
 		r = child_spawn(&front->child, sv->event, &front_ops, front,
-			sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+			sv->config.kill_grace_ms * UINT64_C(1000), NULL);
 	if (r < 0) {
 		front_free(front);
 		return r;

@@ -62,7 +62,8 @@ static void inspector_message(struct child *child, const union wire_message *mes
 	struct inspector *inspector = child->owner;
 	struct evidence *evidence = evidence_of(inspector);
 
-	if (message->h.type == WIRE_READY)
+	if (message->h.type == WIRE_READY &&
+		standing_note(inspector->supervisor, WALL_INSPECT, &message->ready.walls) == 0)
 		return;
 	if (message->h.type != WIRE_INSPECTED) {
 		child_kill(child);
@@ -140,7 +141,7 @@ static int spawn(struct inspector *inspector)
 
 	if (r >= 0)
 		r = child_spawn(&inspector->child, sv->event, &inspector_ops, inspector,
-			sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+			sv->config.kill_grace_ms * UINT64_C(1000), NULL);
 	if (r < 0)
 		sd_event_source_disable_unref(inspector->deadline);
 	return r;

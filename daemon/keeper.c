@@ -78,7 +78,7 @@ int keeper_hold(struct supervisor *sv, int fd)
 		r = 0;
 		if (!sv->keeper)
 			r = child_spawn(&sv->keeper, sv->event, &keeper_ops, sv,
-				sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+				sv->config.kill_grace_ms * UINT64_C(1000), NULL);
 		if (r == 0)
 			r = tell(sv, WIRE_KEEP, &fd);
 	}

@@ -189,6 +189,7 @@ static int supervisor_start(struct supervisor *sv, const struct options *options
 	if (r < 0)
 		return r;
 	worker_keep_warm(sv);
+	stream_try(sv);
 	(void)sd_event_set_watchdog(sv->event, true);
 	(void)sd_notify(0, "READY=1");
 	return 0;
@@ -233,6 +234,7 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	raise_fd_limit();
 	supervisor.state = SUPERVISOR_SERVING;
+	supervisor.required_walls = walls_parse(supervisor.config.require_walls);
 	quota_init(&supervisor.quota, &supervisor.config, supervisor_now_ns);
 	TAILQ_INIT(&supervisor.pending);
 	TAILQ_INIT(&supervisor.archive);

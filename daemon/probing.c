@@ -98,12 +98,28 @@ static void send_probe(struct probing *probing)
 	child_send(probing->child, &probe, NULL, 0);
 }
 
+/* What it cannot be behind on this host, it cannot be used without. */
+static void on_ready(struct probing *probing, const struct walls *walls)
+{
+	struct supervisor *sv = probing->entry->registry->supervisor;
+	char why[STANDING_WHY_MAX];
+
+	if (probing->entry->probing != probing)
+		return;
+	if (standing_note(sv, WALL_WORKER, walls) < 0) {
+		(void)standing_refuses(sv, WALL_WORKER, why);
+		over(probing, PROBING_ABSENT, why);
+		return;
+	}
+	send_probe(probing);
+}
+
 static void probing_message(struct child *child, const union wire_message *message)
 {
 	struct probing *probing = child->owner;
 
 	if (message->h.type == WIRE_READY)
-		send_probe(probing);
+		on_ready(probing, &message->ready.walls);
 	else if (message->h.type == WIRE_PROBED)
 		on_probed(probing, &message->probed);
 	else
@@ -187,6 +203,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int start(struct encoder_entry *entry)
 {
 	struct supervisor *sv = entry->registry->supervisor;
+	const struct child_extra extra = {.environment = sv->config.driver_environment};
 	struct probing *probing = calloc(1, sizeof(*probing));
 	int r;
 
@@ -194,7 +211,7 @@ static int start(struct encoder_entry *entry)
 		return -ENOMEM;
 	probing->entry = entry;
 	r = child_spawn(&probing->child, sv->event, &probing_ops, probing,
-		sv->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+		sv->config.kill_grace_ms * UINT64_C(1000), &extra);
 	if (r < 0) {
 		free(probing);
 		return r;

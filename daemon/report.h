@@ -80,6 +80,7 @@ struct attempt_report {
 	uint64_t leaked_bytes; /* the session's memory, which stays mapped */
 	uint32_t speed_used, needs_frames, reorder;
 	uint32_t pid;
+	uint32_t walls; /* those that its process was behind: bits of enum wall; 0: not known */
 	char text[REPORT_TEXT_MAX]; /* the library's last words */
 	struct forensics forensics;
 };

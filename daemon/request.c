@@ -128,9 +128,15 @@ void request_drop_pending(struct supervisor *supervisor, const struct front *fro
 
 static void on_open(struct front *front, const struct wire_open *open)
 {
+	char why[STANDING_WHY_MAX];
+
 	if (front->supervisor->state != SUPERVISOR_SERVING) {
 		refuse(front, open->h.seq, WIRE_ERROR_STOPPING, "the daemon is stopping",
 			"try again when it has been started again");
+		return;
+	}
+	if (standing_refuses(front->supervisor, WALL_FRONT, why) < 0) {
+		refuse(front, open->h.seq, WIRE_ERROR_RESOURCES, why, STANDING_ADVICE);
 		return;
 	}
 	if (!try_open(front, open))
@@ -368,6 +374,9 @@ void request_handle(struct front *front, const union wire_message *message)
 		return;
 	case WIRE_LIST_QUOTA:
 		on_list_quota(front, &message->h);
+		return;
+	case WIRE_GET_WALLS:
+		standing_tell(front, message->h.seq);
 		return;
 	case WIRE_GET_REPORT:
 		on_get_report(front, &message->request);

@@ -4,7 +4,10 @@
 /*
  * Stream adapters: a process for each one-shot request. It gets a connection to the asking uid's
  * front, as if it had connected itself, and the order socket; both lead to the front, so that
- * nothing a client sent passes through here.
+ * nothing a client sent passes through here. The front gets its ends when the adapter has said that
+ * it is behind its walls. That is all that an adapter ever says to us.
+ *
+ * At its start the daemon tries one without a request, to know the walls of adapters as well.
  */
 
 #include <errno.h>
@@ -25,22 +28,94 @@ enum stream_state {
 	STREAM_PAUSED, /* its user has used up AdapterCpuPerUser */
 };
 
+/* [0] the front's, [1] the adapter's; -1 where they are given away. */
+struct stream_sockets {
+	int connection[2], order[2];
+};
+
 struct stream {
 	LIST_ENTRY(stream) entry;
 	struct supervisor *supervisor;
-	struct front *front; /* NULL when it has died */
+	struct front *front; /* NULL when it has died, and for the trial */
 	struct child *child;
-	uint32_t uid; /* of who asked */
-	uint64_t seq; /* of the request */
+	bool charged;
+	bool handed; /* the front has its ends: the connection is its to account for */
+	struct stream_sockets sockets;
+	sd_event_source *deadline; /* until it is ready */
+	uint32_t uid;              /* of who asked */
+	uint64_t seq;              /* of the request */
 	enum stream_state state;
 	uint64_t cpu_ns; /* charged so far */
 };
 
-/* It has no wire to us: its fd 3 leads to the front. */
+static int sockets_create(struct stream_sockets *s)
+{
+	*s = (struct stream_sockets){{-1, -1}, {-1, -1}};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->connection) < 0)
+		return -errno;
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->order) < 0
+		? -errno
+		: 0;
+}
+
+static void sockets_close(struct stream_sockets *s, unsigned end)
+{
+	if (s->connection[end] >= 0)
+		close(s->connection[end]);
+	if (s->order[end] >= 0)
+		close(s->order[end]);
+	s->connection[end] = s->order[end] = -1;
+}
+
+static void stream_free(struct stream *stream)
+{
+	sd_event_source_disable_unref(stream->deadline);
+	sockets_close(&stream->sockets, 0);
+	sockets_close(&stream->sockets, 1);
+	free(stream);
+}
+
+static void refuse(struct stream *stream, const char *reason, const char *advice)
+{
+	struct vencd_refusal why = {0};
+
+	snprintf(why.reason, sizeof(why.reason), "%s", reason);
+	snprintf(why.advice, sizeof(why.advice), "%s", advice);
+	if (stream->front)
+		front_refuse(stream->front, stream->seq, WIRE_ERROR_RESOURCES, &why);
+	stream->front = NULL;
+}
+
+static void hand_over(struct stream *stream)
+{
+	struct wire_stream message = {.h = {WIRE_STREAM, sizeof(message), stream->seq}};
+	int fds[] = {stream->sockets.connection[0], stream->sockets.order[0]};
+
+	stream->handed = true;
+	stream->front->connections++; /* its end comes as WIRE_CONNECTION_GONE, as for any other */
+	message.connection = ++stream->supervisor->next_number;
+	child_send(stream->front->child, &message, fds, 2);
+	sockets_close(&stream->sockets, 0);
+}
+
 static void stream_message(struct child *child, const union wire_message *message)
 {
-	(void)message;
-	child_kill(child);
+	struct stream *stream = child->owner;
+	char why[STANDING_WHY_MAX];
+	int r;
+
+	if (message->h.type != WIRE_READY || !stream->deadline) {
+		child_kill(child);
+		return;
+	}
+	stream->deadline = sd_event_source_disable_unref(stream->deadline);
+	r = standing_note(stream->supervisor, WALL_STREAM, &message->ready.walls);
+	if (r < 0 && standing_refuses(stream->supervisor, WALL_STREAM, why) < 0)
+		refuse(stream, why, STANDING_ADVICE);
+	if (stream->front)
+		hand_over(stream);
+	else
+		child_kill(child);
 }
 
 static void stream_tombstone(struct child *child)
@@ -89,30 +164,44 @@ void stream_tick(struct supervisor *supervisor)
 	struct stream *stream;
 
 	LIST_FOREACH(stream, &supervisor->streams, entry)
-	charge_cpu(stream);
+	if (stream->charged)
+		charge_cpu(stream);
 	LIST_FOREACH(stream, &supervisor->streams, entry)
-	pace_cpu(stream);
+	if (stream->charged)
+		pace_cpu(stream);
 }
 
-static void stream_dead(struct child *child, const siginfo_t *info)
+static void tell_ended(struct stream *stream, const siginfo_t *info)
 {
-	struct stream *stream = child->owner;
-	struct supervisor *sv = stream->supervisor;
 	struct wire_stream message = {.h = {WIRE_STREAM_ENDED, sizeof(message), stream->seq}};
 
 	if (info->si_code == CLD_EXITED)
 		message.ended_code = (uint32_t)info->si_status;
 	else
 		message.ended_signal = (uint32_t)info->si_status;
-	if (stream->front)
+	if (!stream->handed)
+		refuse(stream, "the adapter process ended before it was ready", "see the log");
+	else if (stream->front)
 		child_send(stream->front->child, &message, NULL, 0);
+}
+
+static void stream_dead(struct child *child, const siginfo_t *info)
+{
+	struct stream *stream = child->owner;
+	struct supervisor *sv = stream->supervisor;
+
+	tell_ended(stream, info);
 	if (child_was_tombstone(child))
 		sv->n_tombstones--;
-	charge_cpu(stream);
-	quota_give(&sv->quota, stream->uid, &quota_adapter);
+	if (stream->charged) {
+		charge_cpu(stream);
+		quota_give(&sv->quota, stream->uid, &quota_adapter);
+	}
+	if (stream->charged && !stream->handed)
+		quota_give(&sv->quota, stream->uid, &quota_connection);
 	LIST_REMOVE(stream, entry);
 	sv->n_streams--;
-	free(stream);
+	stream_free(stream);
 	child_free(child);
 	supervisor_check_done(sv);
 }
@@ -124,30 +213,35 @@ static const struct child_ops stream_ops = {
 	.dead = stream_dead,
 };
 
-struct stream_sockets {
-	int connection[2], order[2]; /* [0] the front's, [1] the adapter's */
-};
-
-static int sockets_create(struct stream_sockets *s)
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->connection) < 0)
-		return -errno;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s->order) < 0) {
-		int r = -errno;
+	struct stream *stream = userdata;
 
-		close(s->connection[0]);
-		close(s->connection[1]);
-		return r;
-	}
+	(void)source;
+	(void)usec;
+	log_warning("vencd-stream[%d] does not get ready within StartBudget: killed",
+		stream->child->pid);
+	child_kill(stream->child);
 	return 0;
 }
 
-static void sockets_close(struct stream_sockets *s)
+static int stream_spawn(struct stream *stream)
 {
-	for (int i = 0; i < 2; i++) {
-		close(s->connection[i]);
-		close(s->order[i]);
-	}
+	struct supervisor *sv = stream->supervisor;
+	struct child_extra extra = {.n_fds = 2};
+	int r = sockets_create(&stream->sockets);
+
+	if (r == 0)
+		r = sd_event_add_time_relative(sv->event, &stream->deadline, CLOCK_MONOTONIC,
+			sv->config.start_budget_ms * UINT64_C(1000), 0, on_deadline, stream);
+	if (r < 0)
+		return r;
+	extra.fds[0] = stream->sockets.connection[1];
+	extra.fds[1] = stream->sockets.order[1];
+	r = child_spawn(&stream->child, sv->event, &stream_ops, stream,
+		sv->config.kill_grace_ms * UINT64_C(1000), &extra);
+	sockets_close(&stream->sockets, 1);
+	return r;
 }
 
 /*
@@ -165,39 +259,37 @@ static void limit_memory(struct child *child, uint64_t bytes)
 	}
 }
 
-static int start(struct front *front, const struct wire_stream *request)
+/* Without a front and a request: a trial. */
+static int start(struct supervisor *sv, struct front *front, const struct wire_stream *request)
 {
-	struct supervisor *sv = front->supervisor;
-	struct wire_stream message = {.h = {WIRE_STREAM, sizeof(message), request->h.seq}};
 	struct stream *stream = calloc(1, sizeof(*stream));
-	struct stream_sockets s;
-	int r = stream ? sockets_create(&s) : -ENOMEM;
+	int r;
 
+	if (!stream)
+		return -ENOMEM;
+	*stream = (struct stream){.supervisor = sv, .front = front, .state = STREAM_RUNNING};
+	if (front) {
+		stream->uid = front->uid;
+		stream->seq = request->h.seq;
+		stream->charged = true;
+	}
+	r = stream_spawn(stream);
 	if (r < 0) {
-		free(stream);
+		stream_free(stream);
 		return r;
 	}
-	*stream = (struct stream){.supervisor = sv,
-		.front = front,
-		.uid = front->uid,
-		.seq = request->h.seq,
-		.state = STREAM_RUNNING};
-	r = child_spawn(&stream->child, sv->event, &stream_ops, stream,
-		sv->config.kill_grace_ms * UINT64_C(1000), s.connection[1], s.order[1]);
-	if (r < 0) {
-		free(stream);
-	} else {
-		int fds[] = {s.connection[0], s.order[0]};
+	limit_memory(stream->child, sv->config.adapter_memory);
+	LIST_INSERT_HEAD(&sv->streams, stream, entry);
+	sv->n_streams++;
+	return 0;
+}
 
-		limit_memory(stream->child, sv->config.adapter_memory);
-		LIST_INSERT_HEAD(&sv->streams, stream, entry);
-		sv->n_streams++;
-		front->connections++; /* its end comes as WIRE_CONNECTION_GONE, as for any other */
-		message.connection = ++sv->next_number;
-		child_send(front->child, &message, fds, 2);
-	}
-	sockets_close(&s);
-	return r;
+void stream_try(struct supervisor *supervisor)
+{
+	int r = start(supervisor, NULL, NULL);
+
+	if (r < 0)
+		log_warning("cannot try an adapter: %s", strerror(-r));
 }
 
 /* An adapter, and the connection that it will have. */
@@ -230,9 +322,14 @@ void stream_start(struct front *front, const struct wire_stream *request)
 		front_refuse(front, request->h.seq, WIRE_ERROR_STOPPING, &why);
 		return;
 	}
+	if (standing_refuses(sv, WALL_FRONT, why.reason) < 0) {
+		snprintf(why.advice, sizeof(why.advice), "%s", STANDING_ADVICE);
+		front_refuse(front, request->h.seq, WIRE_ERROR_RESOURCES, &why);
+		return;
+	}
 	r = stream_charge(front, &refusal);
 	if (r == 0) {
-		r = start(front, request);
+		r = start(sv, front, request);
 		if (r < 0) {
 			quota_give(&sv->quota, front->uid, &quota_adapter);
 			quota_give(&sv->quota, front->uid, &quota_connection);

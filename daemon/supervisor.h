@@ -7,6 +7,7 @@
  * The supervisor's state: one struct, one thread, one event loop. The parts:
  *
  *	quota.c      what each uid is charged with, and may be
+ *	standing.c   which walls stand around the children
  *	registry.c   which encoders there are, and what their probes showed
  *	probing.c    the probes' processes
  *	verdict.c    what follows from failures and probes, by the policy of blame.c
@@ -72,6 +73,7 @@ struct worker {
 	const struct encoder_entry *encoder; /* NULL: warm */
 	uint32_t uid;                        /* of its clients, once bound */
 	bool ready;                          /* WIRE_READY came */
+	struct walls walls;                  /* with it */
 	bool tainted;                        /* has abandoned a call */
 	bool accused;                        /* of what ends a process; heard once */
 	bool retired;                        /* gets no new session: see growth.c */
@@ -83,6 +85,12 @@ struct worker {
 	struct evidence evidence;            /* of its loop */
 	sd_event_source *drain;
 	LIST_HEAD(, attempt) attempts; /* all whose memory its threads may still touch */
+};
+
+/* What the last child of a kind has said about its walls. */
+struct standing {
+	bool seen;
+	struct walls walls;
 };
 
 enum attempt_state {
@@ -175,6 +183,8 @@ struct supervisor {
 	bool socket_is_ours;  /* bound by us, not passed in */
 	uint64_t next_number; /* sessions, attempts, connections, pings */
 	struct registry registry;
+	uint32_t required_walls; /* bits: RequireWalls */
+	struct standing standing[WALL_KIND_MAX];
 	LIST_HEAD(, front) fronts;
 	LIST_HEAD(, worker) workers;
 	LIST_HEAD(, session) sessions;
@@ -221,6 +231,17 @@ void front_refuse(
 void front_refuse_limit(struct front *front, uint64_t seq, const struct quota_refusal *refusal,
 	const char *what, int error);
 
+/* standing.c */
+#define STANDING_WHY_MAX 256
+#define STANDING_ADVICE "see `vencctl doctor`; use a kernel that has it, or change RequireWalls"
+/* Notes what a child has said. Returns 0, or -EPERM where it lacks what RequireWalls has. */
+int standing_note(struct supervisor *supervisor, enum wall_kind kind, const struct walls *walls);
+/* Whether the last of a kind lacked such a wall: 0, or -EPERM with why filled. */
+int standing_refuses(const struct supervisor *supervisor, enum wall_kind kind,
+	char why[static STANDING_WHY_MAX]);
+/* Answers GET_WALLS. */
+void standing_tell(struct front *front, uint64_t seq);
+
 /* request.c */
 void request_handle(struct front *front, const union wire_message *message);
 void request_retry_pending(struct supervisor *supervisor);
@@ -241,6 +262,8 @@ void session_drop_waiters(struct supervisor *supervisor, const struct front *fro
 /* attempt.c */
 int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
 	const int *fds, struct call_slot *slot, struct plane_attempt *ring);
+/* Puts its worker's walls into its part of the session's report, where they are known. */
+void attempt_note_walls(struct attempt *attempt);
 /* Closes the commit word and writes its part of the session's report. Returns the cut. */
 uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end);
 /* Notes the frames that were taken since the last time. Returns whether it keeps to its rate. */
@@ -267,6 +290,8 @@ void worker_attempt_gone(struct worker *worker);
 bool worker_is_software(const struct worker *worker);
 
 /* stream.c */
+/* Starts one that gets no order, to see its walls. */
+void stream_try(struct supervisor *supervisor);
 void stream_start(struct front *front, const struct wire_stream *request);
 void stream_tick(struct supervisor *supervisor);
 void stream_kill_all(struct supervisor *supervisor);

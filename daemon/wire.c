@@ -169,7 +169,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_PING] = PLAIN,
 	[WIRE_EXIT] = PLAIN,
 	[WIRE_PONG] = PLAIN,
-	[WIRE_READY] = PLAIN,
+	[WIRE_READY] = {sizeof(struct wire_ready), 0, NULL},
 
 	[WIRE_CONNECTION] = CONNECTION(1),
 	[WIRE_DEVICE] = {sizeof(struct wire_device), 0, terminate_device},
@@ -179,6 +179,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_SESSION] = {sizeof(struct wire_session), 0, terminate_session},
 	[WIRE_QUOTA] = {sizeof(struct wire_quota), 0, terminate_quota},
 	[WIRE_REPORT] = {sizeof(struct wire_report), 0, terminate_report},
+	[WIRE_WALLS] = {sizeof(struct wire_walls), 0, NULL},
 	[WIRE_STREAM] = STREAM(2),
 	[WIRE_STREAM_ENDED] = STREAM(0),
 	[WIRE_KEEP] = {sizeof(struct wire_plain), 1, NULL},
@@ -192,6 +193,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_LIST] = PLAIN,
 	[WIRE_LIST_QUOTA] = PLAIN,
 	[WIRE_GET_REPORT] = REQUEST,
+	[WIRE_GET_WALLS] = PLAIN,
 	[WIRE_ENCODE] = STREAM(0),
 
 	[WIRE_PROBE] = {sizeof(struct wire_probe), 0, terminate_probe},

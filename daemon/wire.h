@@ -18,6 +18,7 @@
 #include "client/plane/plane.h"
 #include "client/vencd.h"
 #include "daemon/report.h"
+#include "daemon/walls.h"
 #include "hw/encoder.h"
 
 #define WIRE_MAX_FDS 24
@@ -28,7 +29,7 @@ enum wire_type {
 	WIRE_EXIT,     /* end now */
 	/* any child to supervisor */
 	WIRE_PONG,
-	WIRE_READY, /* once, after start-up */
+	WIRE_READY, /* once, after start-up: struct wire_ready */
 
 	/* supervisor to front */
 	WIRE_CONNECTION,   /* + 1 fd: serve this client connection */
@@ -38,6 +39,7 @@ enum wire_type {
 	WIRE_DONE,         /* answers CANCEL, LIST and LIST_QUOTA (end of list) */
 	WIRE_SESSION,      /* a row of LIST, and progress of a WAIT */
 	WIRE_QUOTA,        /* a row of LIST_QUOTA */
+	WIRE_WALLS,        /* answers GET_WALLS */
 	WIRE_REPORT,       /* answers WAIT and GET_REPORT */
 	WIRE_STREAM,       /* answers ENCODE: + 2 fds, see struct wire_stream */
 	WIRE_STREAM_ENDED, /* the adapter's process is gone */
@@ -53,6 +55,7 @@ enum wire_type {
 	WIRE_LIST,
 	WIRE_LIST_QUOTA,
 	WIRE_GET_REPORT,
+	WIRE_GET_WALLS,
 	WIRE_ENCODE,
 
 	/* supervisor to worker */
@@ -80,11 +83,16 @@ struct wire_header {
 };
 
 /*
- * PING, PONG, EXIT, READY, DONE, LIST, LIST_QUOTA, WAIT_END, STOP, TAINT, KEEP, LET_GO: the header
- * alone.
+ * PING, PONG, EXIT, DONE, LIST, LIST_QUOTA, GET_WALLS, WAIT_END, STOP, TAINT, KEEP, LET_GO: the
+ * header alone.
  */
 struct wire_plain {
 	struct wire_header h;
+};
+
+struct wire_ready {
+	struct wire_header h;
+	struct walls walls; /* those that it is behind */
 };
 
 /* CONNECTION, CONNECTION_GONE: h.seq is the connection. */
@@ -224,6 +232,14 @@ struct wire_stream {
 	uint32_t ended_signal, ended_code; /* STREAM_ENDED */
 };
 
+struct wire_walls {
+	struct wire_header h;
+	uint32_t required;                 /* bits: RequireWalls */
+	uint32_t uid;                      /* that the daemon and its children run as */
+	uint32_t seen;                     /* bits, 1u << enum wall_kind: what follows is known */
+	struct walls kinds[WALL_KIND_MAX]; /* of the last child of each kind */
+};
+
 struct wire_probe {
 	struct wire_header h;
 	char encoder[32];
@@ -294,6 +310,7 @@ struct wire_inspected {
 union wire_message {
 	struct wire_header h;
 	struct wire_plain plain;
+	struct wire_ready ready;
 	struct wire_connection connection;
 	struct wire_device device;
 	struct wire_open open;
@@ -304,6 +321,7 @@ union wire_message {
 	struct wire_quota quota;
 	struct wire_report report;
 	struct wire_stream stream;
+	struct wire_walls walls;
 	struct wire_probe probe;
 	struct wire_probed probed;
 	struct wire_start start;

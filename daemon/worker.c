@@ -34,14 +34,27 @@ static struct wire_device *worker_row(struct worker *worker)
 			       : NULL;
 }
 
+/* An attempt may be waiting already; the first probe has shown what walls there are. */
+static void worker_ready(struct worker *worker, const struct walls *walls)
+{
+	struct attempt *attempt;
+
+	worker->ready = true;
+	worker->walls = *walls;
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+	attempt_note_walls(attempt);
+	if (standing_note(worker->supervisor, WALL_WORKER, walls) < 0)
+		child_kill(worker->child);
+	worker_keep_warm(worker->supervisor);
+}
+
 static void worker_message(struct child *child, const union wire_message *message)
 {
 	struct worker *worker = child->owner;
 
 	switch (message->h.type) {
 	case WIRE_READY:
-		worker->ready = true;
-		worker_keep_warm(worker->supervisor);
+		worker_ready(worker, &message->ready.walls);
 		break;
 	case WIRE_PONG:
 		worker->answered = message->h.seq;
@@ -198,6 +211,7 @@ static const struct child_ops worker_ops = {
 
 int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quota_refusal *refusal)
 {
+	const struct child_extra extra = {.environment = supervisor->config.driver_environment};
 	struct worker *worker;
 	int r = quota_check_whole(
 		&supervisor->quota, QUOTA_ALL_WORKERS, supervisor->n_workers, refusal);
@@ -210,7 +224,7 @@ int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quot
 	worker->supervisor = supervisor;
 	LIST_INIT(&worker->attempts);
 	r = child_spawn(&worker->child, supervisor->event, &worker_ops, worker,
-		supervisor->config.kill_grace_ms * UINT64_C(1000), -1, -1);
+		supervisor->config.kill_grace_ms * UINT64_C(1000), &extra);
 	if (r < 0) {
 		free(worker);
 		return r;
@@ -224,10 +238,12 @@ int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quot
 void worker_keep_warm(struct supervisor *supervisor)
 {
 	struct quota_refusal refusal;
+	char why[STANDING_WHY_MAX];
 	struct worker *worker;
 	unsigned warm = 0;
 
-	if (supervisor->state != SUPERVISOR_SERVING || supervisor->warm_retry)
+	if (supervisor->state != SUPERVISOR_SERVING || supervisor->warm_retry ||
+		standing_refuses(supervisor, WALL_WORKER, why) < 0)
 		return;
 	LIST_FOREACH(worker, &supervisor->workers, entry)
 	warm += !worker->encoder && worker->child->state == CHILD_RUNNING;

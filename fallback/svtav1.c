@@ -247,6 +247,22 @@ static EbErrorType make_handle(EbComponentType **ret, EbSvtAv1EncConfiguration *
 #endif
 }
 
+/* The library opens its log with its first handle, and keeps it. */
+static void svtav1_warm(void)
+{
+	EbSvtAv1EncConfiguration config = {0};
+	struct encoder_info info;
+	char text[ENCODER_TEXT_MAX];
+	const struct encoder_host host = {.text = text};
+	EbComponentType *handle;
+
+	if (svtav1_probe(&host, &info) != ENCODER_OK)
+		return;
+	svtav1_log_capture();
+	if (make_handle(&handle, &config) == EB_ErrorNone)
+		svt_av1_enc_deinit_handle(handle);
+}
+
 static void svtav1_close(struct encoder *e)
 {
 	if (e->packet)
@@ -433,6 +449,7 @@ static enum encoder_status svtav1_receive(struct encoder *e, struct encoder_pack
 
 const struct encoder_ops encoder_svtav1 = {
 	.name = "svtav1",
+	.warm = svtav1_warm,
 	.probe = svtav1_probe,
 	.open = svtav1_open,
 	.send = svtav1_send,

@@ -101,6 +101,12 @@ struct encoder_host {
 struct encoder_ops {
 	const char *name; /* "svtav1", as in the catalogue */
 
+	/*
+	 * Does what its library does once a process and needs files for: those cannot be opened
+	 * later. Called before any thread is made; says nothing of what fails. May be NULL.
+	 */
+	void (*warm)(void);
+
 	/* Whether the library is there and what it is; info->version is filled. */
 	enum encoder_status (*probe)(const struct encoder_host *host, struct encoder_info *info);
 	enum encoder_status (*open)(struct encoder **ret, const struct encoder_params *params,
@@ -115,5 +121,7 @@ struct encoder_ops {
 /* The registry, in order of preference within a codec; NULL-terminated. */
 extern const struct encoder_ops *const encoder_registry[];
 const struct encoder_ops *encoder_find(const char *name);
+/* Warms all of them. */
+void encoders_warm(void);
 
 #endif

@@ -20,6 +20,13 @@ const struct encoder_ops *const encoder_registry[] = {
 	NULL,
 };
 
+void encoders_warm(void)
+{
+	for (unsigned i = 0; encoder_registry[i]; i++)
+		if (encoder_registry[i]->warm)
+			encoder_registry[i]->warm();
+}
+
 const struct encoder_ops *encoder_find(const char *name)
 {
 	for (unsigned i = 0; encoder_registry[i]; i++)

@@ -5,10 +5,10 @@
  * vencd-stream: the adapter of one-shot requests.
  *
  * It is an ordinary client of the daemon, and the only process of it that parses media. It is
- * started for one order by the supervisor, with fd 3 a connection to the front and fd 4 the order
- * socket, and believes nothing of its input: it opens no file by name (media_io.c), keeps no
- * privileges to gain, dumps no core with somebody's frames in it, and has a bound on memory and
- * processor time. When the order socket closes, nobody wants the output any more.
+ * started for one order by the supervisor, with a connection to the front and the order socket
+ * behind its wire, over which it says one thing: which walls it is behind. It believes nothing of
+ * its input, and opens no file by name (media_io.c). When the order socket closes, nobody wants the
+ * output any more.
  */
 
 #include <errno.h>
@@ -16,56 +16,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/stream/console.h"
 #include "client/stream/order.h"
+#include "daemon/wall/wall.h"
+#include "daemon/wire.h"
 
-#define CONNECTION_FD 3
-#define ORDER_FD 4
+#define CONNECTION_FD (WIRE_FD + 1)
+#define ORDER_FD (WIRE_FD + 2)
 #define ORDER_MS 30000
 #define RESULT_MS 5000
 #define PROGRESS_MS 250
-
-/* The largest pool (8192x8192 in 10 bits) and a decoder beside it; a day of all processors. */
-static const struct {
-	int resource;
-	rlim_t limit;
-} limits[] = {
-	{RLIMIT_CORE, 0},
-	{RLIMIT_AS, (rlim_t)48 << 30},
-	{RLIMIT_CPU, (rlim_t)16 * 24 * 3600},
-	{RLIMIT_NOFILE, 256},
-};
 
 struct adapter {
 	struct order order;
 	int64_t told_ms; /* when progress was last sent */
 };
-
-static int confine(void)
-{
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		struct rlimit limit;
-
-		if (getrlimit((__rlimit_resource_t)limits[i].resource, &limit) < 0)
-			return -errno;
-		if (limit.rlim_max > limits[i].limit)
-			limit.rlim_max = limits[i].limit;
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit) < 0)
-			return -errno;
-	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* write() says EFBIG instead */
-	return 0;
-}
 
 /* Anything on the order socket after the order is its end. */
 static enum stream_stop order_ended(void *userdata)
@@ -117,6 +86,15 @@ static void refuse(struct stream_result *result, int error, const char *text)
 	delivery_fail(
 		&result->delivery, DELIVERY_REFUSED, error, "%s", *text ? text : strerror(-error));
 	stream_result_settle(result, false);
+}
+
+static int confine(void)
+{
+	struct wire_ready ready = {.h = {.type = WIRE_READY}};
+	int r = wall_enter(WALL_STREAM, WIRE_FD, &ready.walls);
+
+	signal(SIGPIPE, SIG_IGN);
+	return r < 0 ? r : wire_send(WIRE_FD, &ready, NULL, 0);
 }
 
 int main(void)

@@ -139,6 +139,14 @@ static void on_report(struct client *client, const struct session_report *report
 	reply(client, v, r);
 }
 
+static void on_walls(struct client *client, const struct wire_walls *walls)
+{
+	sd_json_variant *v = NULL;
+	int r = walls_to_json(walls, &v);
+
+	reply(client, v, r);
+}
+
 /* What may answer a request of each kind. */
 static const uint64_t expected[] = {
 	[REQUEST_NONE] = 0,
@@ -149,6 +157,7 @@ static const uint64_t expected[] = {
 	[REQUEST_LIST] = UINT64_C(1) << WIRE_SESSION | UINT64_C(1) << WIRE_DONE,
 	[REQUEST_QUOTA] = UINT64_C(1) << WIRE_QUOTA | UINT64_C(1) << WIRE_DONE,
 	[REQUEST_REPORT] = UINT64_C(1) << WIRE_REPORT,
+	[REQUEST_WALLS] = UINT64_C(1) << WIRE_WALLS,
 	[REQUEST_ENCODE] = 0, /* encode.c takes it */
 };
 _Static_assert(WIRE_TYPE_MAX < 64, "a bit for every type");
@@ -174,6 +183,8 @@ static void answer_request(
 		on_refused(client, &message->refused);
 	else if (message->h.type == WIRE_REPORT)
 		on_report(client, &message->report.report);
+	else if (message->h.type == WIRE_WALLS)
+		on_walls(client, &message->walls);
 	else if (message->h.type == WIRE_DONE)
 		on_done(client);
 	else if (client->request == REQUEST_LIST || client->request == REQUEST_QUOTA)

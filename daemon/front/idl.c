@@ -172,7 +172,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Attempt, FIELD(device, STRING, 0), FIELD(ba
 	FIELD(signal, INT, NULLABLE), FIELD(exitCode, INT, NULLABLE),
 	TYPED(leaked, Leaked, NULLABLE), COMMENT("What the encoder made of the speed asked for"),
 	FIELD(speedUsed, INT, NULLABLE), FIELD(needsFrames, INT, 0), FIELD(reorder, INT, 0),
-	FIELD(pid, INT, NULLABLE), COMMENT("The library's last words"),
+	FIELD(pid, INT, NULLABLE), COMMENT("The walls that its process was behind: see Wall"),
+	FIELD(walls, STRING, ARRAY | NULLABLE), COMMENT("The library's last words"),
 	FIELD(text, STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Report,
@@ -193,6 +194,12 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Report,
 	FIELD(cause, STRING, NULLABLE), FIELD(onFailure, STRING, 0),
 	COMMENT("The request with the defaults filled in"), TYPED(params, Parameters, 0),
 	TYPED(attempts, Attempt, ARRAY));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Wall, COMMENT("The child program"), FIELD(kind, STRING, 0),
+	COMMENT("no_new_privs, no_capabilities, not_dumpable, no_core, limits, landlock, seccomp"),
+	FIELD(standing, STRING, ARRAY), COMMENT("Those that this kernel does not have"),
+	FIELD(missing, STRING, ARRAY), COMMENT("The kernel's Landlock ABI; absent: none"),
+	FIELD(landlockAbi, INT, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Delivery,
 	COMMENT("What became of the output: complete, truncated, failed, cancelled"),
@@ -240,6 +247,12 @@ static SD_VARLINK_DEFINE_METHOD(ListQuotas,
 static SD_VARLINK_DEFINE_METHOD(GetReport, IN(id, INT, 0),
 	COMMENT("May be left out for one's own sessions"), IN(token, STRING, NULLABLE),
 	OUT_TYPED(report, Report, 0));
+
+static SD_VARLINK_DEFINE_METHOD(GetWalls,
+	COMMENT("One entry for each kind of child that has been started"),
+	OUT_TYPED(walls, Wall, ARRAY), COMMENT("The setting RequireWalls"),
+	OUT(required, STRING, ARRAY), COMMENT("The user that the daemon and its children run as"),
+	OUT(uid, INT, 0), OUT(version, STRING, 0));
 
 static SD_VARLINK_DEFINE_METHOD_FULL(Encode, SD_VARLINK_SUPPORTS_MORE,
 	COMMENT("Which of the two fds sent with the call is read, and which written"),
@@ -316,6 +329,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	&vl_method_Cancel, SYMBOL("Lists sessions that have not ended"), &vl_method_ListSessions,
 	SYMBOL("Lists what is charged to users, and how much it may be"), &vl_method_ListQuotas,
 	SYMBOL("The report of a session that has ended"), &vl_method_GetReport,
+	SYMBOL("The walls of a child program of the daemon"), &vl_type_Wall,
+	SYMBOL("Which walls stand around the daemon's children"), &vl_method_GetWalls,
 	SYMBOL("Encodes a file, pipe or socket into another. Two fds come with the call"),
 	&vl_method_Encode, SYMBOL("No encoder can do this"), &vl_error_Unsupported,
 	SYMBOL("Makes no sense anywhere"), &vl_error_Invalid, SYMBOL("No encoder is usable now"),

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/slot.h"
+#include "vencd-config.h"
 
 const char *name_or_unknown(const char *name)
 {
@@ -256,6 +257,64 @@ int device_to_json(const struct wire_device *d, sd_json_variant **ret)
 	r = r < 0 ? r : add_probe(&v, d);
 	r = r < 0 ? r : add_budgets(&v, d);
 	r = r < 0 ? r : add_counters(&v, d);
+	if (r < 0) {
+		sd_json_variant_unref(v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+int wall_names_add(sd_json_variant **v, const char *field, uint32_t walls)
+{
+	sd_json_variant *list = NULL;
+	int r = sd_json_variant_new_array(&list, NULL, 0);
+
+	for (uint32_t wall = 1; wall < WALL_MAX && r >= 0; wall++)
+		if (walls & WALL_BIT(wall))
+			r = sd_json_variant_append_arrayb(
+				&list, SD_JSON_BUILD_STRING(wall_name(wall)));
+	if (r >= 0)
+		r = sd_json_variant_set_field(v, field, list);
+	sd_json_variant_unref(list);
+	return r;
+}
+
+static int kind_to_json(const struct wire_walls *m, uint32_t kind, sd_json_variant **ret)
+{
+	const struct walls *walls = &m->kinds[kind];
+	sd_json_variant *v = NULL;
+	int r = sd_json_buildo(&v, STRING("kind", wall_kind_name(kind)),
+		SD_JSON_BUILD_PAIR_CONDITION(walls->landlock_abi != 0, "landlockAbi",
+			SD_JSON_BUILD_UNSIGNED(walls->landlock_abi)));
+
+	r = r < 0 ? r : wall_names_add(&v, "standing", walls->standing);
+	r = r < 0 ? r : wall_names_add(&v, "missing", walls_of_kind(kind) & ~walls->standing);
+	if (r < 0) {
+		sd_json_variant_unref(v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+int walls_to_json(const struct wire_walls *m, sd_json_variant **ret)
+{
+	sd_json_variant *v = NULL, *rows = NULL, *row = NULL;
+	int r = sd_json_variant_new_array(&rows, NULL, 0);
+
+	for (uint32_t kind = 1; kind < WALL_KIND_MAX && r >= 0; kind++) {
+		if (!(m->seen >> kind & 1))
+			continue;
+		r = kind_to_json(m, kind, &row);
+		r = r < 0 ? r : sd_json_variant_append_array(&rows, row);
+		row = sd_json_variant_unref(row);
+	}
+	r = r < 0 ? r
+		  : sd_json_buildo(&v, SD_JSON_BUILD_PAIR_VARIANT("walls", rows),
+			    UNSIGNED("uid", m->uid), STRING("version", VENCD_VERSION));
+	sd_json_variant_unref(rows);
+	r = r < 0 ? r : wall_names_add(&v, "required", m->required);
 	if (r < 0) {
 		sd_json_variant_unref(v);
 		return r;

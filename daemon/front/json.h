@@ -19,10 +19,14 @@ int session_to_json(const struct wire_session *session, sd_json_variant **ret);
 int budgets_to_json(const struct wire_budget budgets[WIRE_BUDGETS], sd_json_variant **ret);
 int quota_to_json(const struct wire_quota *quota, sd_json_variant **ret);
 int device_to_json(const struct wire_device *device, sd_json_variant **ret);
+int walls_to_json(const struct wire_walls *walls, sd_json_variant **ret);
 int opened_to_json(const struct wire_opened *opened, sd_json_variant **ret);
 
 /* A name, or "unknown" where there is none. */
 const char *name_or_unknown(const char *name);
+
+/* Adds a list of names of walls. */
+int wall_names_add(sd_json_variant **v, const char *field, uint32_t walls);
 
 /*
  * Adds a text that may come from a driver, and may be anything: what is no UTF-8 becomes '?'. An

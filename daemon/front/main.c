@@ -13,33 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "daemon/front/front.h"
-
-/* LeakSanitizer looks at the process from outside, which must be possible then. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DUMPABLE 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define DUMPABLE 1
-#endif
-#ifndef DUMPABLE
-#define DUMPABLE 0
-#endif
-
-/* Dies with the supervisor, gains no privilege, and shows its memory to no sibling. */
-static int confine(void)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_DUMPABLE, DUMPABLE) < 0)
-		return -errno;
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return -errno;
-	return fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
-}
+#include "daemon/wall/wall.h"
 
 static int front_init(struct front *front)
 {
@@ -71,15 +47,19 @@ static void front_clear(struct front *front)
 int main(void)
 {
 	struct front front = {0};
-	int r = confine();
+	struct wire_ready ready = {.h = {.type = WIRE_READY}};
+	int r = wall_enter(WALL_FRONT, WIRE_FD, &ready.walls);
 
+	signal(SIGPIPE, SIG_IGN);
+	if (r >= 0 && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
+		r = -errno;
 	if (r >= 0)
 		r = front_init(&front);
 	if (r < 0) {
 		fprintf(stderr, "vencd-front: cannot start: %s\n", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	uplink_tell_plain(&front, WIRE_READY, 0);
+	uplink_tell(&front, &ready);
 	/* sd_event_exit() would write to clients until they have read everything. */
 	while (r >= 0 && front.state == FRONT_SERVING)
 		r = sd_event_run(front.event, UINT64_MAX);

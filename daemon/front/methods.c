@@ -103,6 +103,14 @@ static int list_quotas(struct client *client, sd_json_variant *parameters)
 	return ask(client, REQUEST_QUOTA, &m);
 }
 
+static int get_walls(struct client *client, sd_json_variant *parameters)
+{
+	struct wire_plain m = {.h.type = WIRE_GET_WALLS};
+
+	(void)parameters;
+	return ask(client, REQUEST_WALLS, &m);
+}
+
 static int encode(struct client *client, sd_json_variant *parameters)
 {
 	struct wire_stream m = {.h.type = WIRE_ENCODE, .connection = client->connection};
@@ -151,6 +159,7 @@ METHOD(cancel)
 METHOD(list_sessions)
 METHOD(list_quotas)
 METHOD(get_report)
+METHOD(get_walls)
 METHOD(encode)
 
 int methods_bind(sd_varlink_server *server)
@@ -159,5 +168,5 @@ int methods_bind(sd_varlink_server *server)
 		INTERFACE ".OpenSession", on_open_session, INTERFACE ".Wait", on_wait_for_session,
 		INTERFACE ".Cancel", on_cancel, INTERFACE ".ListSessions", on_list_sessions,
 		INTERFACE ".ListQuotas", on_list_quotas, INTERFACE ".GetReport", on_get_report,
-		INTERFACE ".Encode", on_encode);
+		INTERFACE ".GetWalls", on_get_walls, INTERFACE ".Encode", on_encode);
 }

@@ -172,6 +172,8 @@ static int attempt_to_json(const struct attempt_report *a, sd_json_variant **ret
 	r = r < 0 ? r : add_rejected(&v, a);
 	r = r < 0 ? r : add_end(&v, a);
 	r = r < 0 ? r : add_leaked(&v, a);
+	if (r >= 0 && a->walls)
+		r = wall_names_add(&v, "walls", a->walls);
 	r = r < 0 ? r : text_add(&v, "text", a->text);
 	r = r < 0 ? r : add_forensics(&v, a);
 	if (r < 0) {

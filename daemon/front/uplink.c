@@ -31,6 +31,7 @@ struct outgoing {
 		struct wire_request request;
 		struct wire_connection connection;
 		struct wire_stream stream;
+		struct wire_ready ready;
 	} message;
 };
 
@@ -72,6 +73,8 @@ static size_t size_of(const void *message)
 	case WIRE_CANCEL:
 	case WIRE_GET_REPORT:
 		return sizeof(struct wire_request);
+	case WIRE_READY:
+		return sizeof(struct wire_ready);
 	case WIRE_ENCODE:
 		return sizeof(struct wire_stream);
 	case WIRE_CONNECTION_GONE:

@@ -8,17 +8,18 @@
  * order and no other, takes no arguments, and gains no privilege.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/inspect/look.h"
+#include "daemon/wall/wall.h"
 #include "daemon/wire.h"
 
 static bool is_wire(int fd)
@@ -31,13 +32,12 @@ static bool is_wire(int fd)
 
 static int confine(void)
 {
-	const struct rlimit no_core = {0, 0};
+	struct wire_ready ready = {.h = {.type = WIRE_READY}};
+	int r = wall_enter(WALL_INSPECT, WIRE_FD, &ready.walls);
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
-		return -1;
-	return fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC);
+	if (r >= 0 && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
+		r = -errno;
+	return r < 0 ? r : wire_send(WIRE_FD, &ready, NULL, 0);
 }
 
 /* The order is there already, or is about to be; a supervisor that is gone hangs up. */
@@ -53,13 +53,15 @@ int main(void)
 {
 	static union wire_message order;
 	struct wire_inspected answer = {.h = {.type = WIRE_INSPECTED}};
+	int r;
 
 	if (!is_wire(WIRE_FD)) {
 		fprintf(stderr, "vencd-inspect is started by vencd, not by hand\n");
 		return 2;
 	}
-	if (confine() < 0) {
-		perror("vencd-inspect: cannot confine itself");
+	r = confine();
+	if (r < 0) {
+		fprintf(stderr, "vencd-inspect: cannot build its walls: %s\n", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	if (!take_order(&order))

@@ -40,6 +40,7 @@ struct loop {
 	int wake; /* read end; the write end is shared.wake */
 	struct worker_shared shared;
 	bool ready_owed;
+	struct walls walls; /* to be told with it */
 	bool pong_owed;
 	uint64_t pong;
 	bool answer_owed; /* answer holds what a request got at once */
@@ -62,13 +63,23 @@ static bool tell(struct loop *loop, void *message)
 	return true;
 }
 
-static bool tell_plain(struct loop *loop, bool *owed, enum wire_type type, uint64_t seq)
+static bool tell_pong(struct loop *loop)
 {
-	struct wire_plain m = {.h = {.type = type, .seq = seq}};
+	struct wire_plain m = {.h = {.type = WIRE_PONG, .seq = loop->pong}};
 
-	if (*owed && !tell(loop, &m))
+	if (loop->pong_owed && !tell(loop, &m))
 		return false;
-	*owed = false;
+	loop->pong_owed = false;
+	return true;
+}
+
+static bool tell_ready(struct loop *loop)
+{
+	struct wire_ready m = {.h = {.type = WIRE_READY}, .walls = loop->walls};
+
+	if (loop->ready_owed && !tell(loop, &m))
+		return false;
+	loop->ready_owed = false;
 	return true;
 }
 
@@ -137,9 +148,7 @@ static bool tell_run(struct loop *loop, struct entry *entry)
 
 static bool tell_all(struct loop *loop)
 {
-	if (!tell_plain(loop, &loop->ready_owed, WIRE_READY, 0) ||
-		!tell_plain(loop, &loop->pong_owed, WIRE_PONG, loop->pong) || !tell_answer(loop) ||
-		!tell_probe(loop))
+	if (!tell_ready(loop) || !tell_pong(loop) || !tell_answer(loop) || !tell_probe(loop))
 		return false;
 	for (unsigned i = 0; i < LOOP_RUNS_MAX; i++)
 		if (loop->entries[i].run && !tell_run(loop, &loop->entries[i]))
@@ -294,7 +303,7 @@ static void turn(struct loop *loop)
 		_exit(EXIT_SUCCESS);
 }
 
-int worker_loop(int fd)
+int worker_loop(int fd, const struct walls *walls)
 {
 	static struct loop loop;
 	int wake[2];
@@ -305,6 +314,7 @@ int worker_loop(int fd)
 	loop.wake = wake[0];
 	loop.shared.wake = wake[1];
 	loop.ready_owed = true;
+	loop.walls = *walls;
 	for (;;)
 		turn(&loop);
 }

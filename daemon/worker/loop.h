@@ -5,7 +5,9 @@
 
 /* The worker's loop: talks with the supervisor over fd, and never calls an encoder library. */
 
+#include "daemon/walls.h"
+
 /* Returns only when it cannot begin: -errno. Everything else ends the process. */
-int worker_loop(int fd);
+int worker_loop(int fd, const struct walls *walls);
 
 #endif

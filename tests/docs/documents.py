@@ -93,7 +93,7 @@ class Bounds(unittest.TestCase):
                               text=True, check=True, stdout=subprocess.PIPE, timeout=60).stdout
         default = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
         no_bounds = {"Socket", "SocketMode", "LogLevel", "EncoderThreads", "SoftwareEncoders",
-                     "NullEncoder", "NullProbeScript"}
+                     "NullEncoder", "NullProbeScript", "DriverEnvironment", "RequireWalls"}
         stated = {name: value for name, value, _ in bounds() if name in default}
         self.assertEqual(stated, {k: v for k, v in default.items() if k not in no_bounds})
 
