@@ -140,3 +140,60 @@ bool leak_is_exhausted(const struct encoder_entry *entry, char why[static 128])
 			return true;
 	return false;
 }
+
+/* What a worker has lost; only a tainted one has. */
+static uint64_t lost_in(const struct worker *worker, enum leak_kind kind)
+{
+	const struct attempt *attempt;
+	uint64_t threads = 0, bytes = 0;
+
+	LIST_FOREACH(attempt, &worker->attempts, entry)
+	if (attempt->state == ATTEMPT_LEAKED || attempt->state == ATTEMPT_RETURNED) {
+		threads++;
+		bytes += attempt->memory;
+	}
+	switch (kind) {
+	case LEAK_TAINTED:
+		return 1;
+	case LEAK_THREADS:
+		return threads;
+	case LEAK_FDS:
+		return threads * WIRE_START_FDS;
+	case LEAK_BYTES:
+		return bytes;
+	case LEAK_TOMBSTONES: /* are past all draining */
+	case LEAK_KIND_MAX:
+		break;
+	}
+	return 0;
+}
+
+/* The tainted workers of a uid, on one device or (NULL) on all. */
+static uint64_t lost_by(
+	const struct supervisor *sv, uint32_t uid, const char *device, enum leak_kind kind)
+{
+	const struct worker *worker;
+	uint64_t n = 0;
+
+	LIST_FOREACH(worker, &sv->workers, entry)
+	if (worker->tainted && worker->uid == uid &&
+		(!device || strcmp(worker->encoder->row.device, device) == 0))
+		n += lost_in(worker, kind);
+	return n;
+}
+
+bool leak_is_greedy(const struct worker *worker)
+{
+	const struct supervisor *sv = worker->supervisor;
+	const char *device = worker->encoder->row.device;
+
+	if (lost_by(sv, worker->uid, NULL, LEAK_TAINTED) < 2)
+		return false;
+	for (enum leak_kind kind = 0; kind < LEAK_KIND_MAX; kind++)
+		if (lost_by(sv, worker->uid, device, kind) >
+				limit_of(&sv->config, kind, &kinds[kind].device) / 2 ||
+			lost_by(sv, worker->uid, NULL, kind) >
+				limit_of(&sv->config, kind, &kinds[kind].daemon) / 2)
+			return true;
+	return false;
+}

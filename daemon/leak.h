@@ -19,4 +19,12 @@ void leak_fill(const struct encoder_entry *entry, struct wire_device *row);
  */
 bool leak_is_exhausted(const struct encoder_entry *entry, char why[static 128]);
 
+struct worker;
+
+/*
+ * Whether the tainted workers of this one's uid hold more than half of a budget: so many of them
+ * are not left time to drain, since what they hold others might need. One always is.
+ */
+bool leak_is_greedy(const struct worker *worker);
+
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "daemon/growth.h"
+#include "daemon/leak.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -379,19 +380,36 @@ static int on_drain(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-void worker_taint(struct worker *worker)
+static void taint(struct worker *worker)
 {
 	struct wire_plain taint = {.h = {.type = WIRE_TAINT, .size = sizeof(taint)}};
 	struct supervisor *sv = worker->supervisor;
 
-	if (worker->tainted)
-		return;
 	worker->tainted = true;
 	worker_row(worker)->tainted++;
 	child_send(worker->child, &taint, NULL, 0);
 	if (sd_event_add_time_relative(sv->event, &worker->drain, CLOCK_MONOTONIC,
 		    sv->config.drain_ms * UINT64_C(1000), 0, on_drain, worker) < 0)
 		child_kill(worker->child);
+}
+
+/* Draining is a favour to the uid's other sessions, and not at the cost of other uids. */
+static void drain_now(struct supervisor *sv, uint32_t uid)
+{
+	struct worker *worker;
+
+	LIST_FOREACH(worker, &sv->workers, entry)
+	if (worker->tainted && worker->uid == uid && worker->drain)
+		(void)sd_event_source_set_time_relative(worker->drain, 0);
+	log_warning("uid %u: its workers with abandoned calls hold too much to be drained", uid);
+}
+
+void worker_taint(struct worker *worker)
+{
+	if (!worker->tainted)
+		taint(worker);
+	if (leak_is_greedy(worker))
+		drain_now(worker->supervisor, worker->uid);
 }
 
 /* A bound worker without attempts has no purpose: the kernel reclaims all that it held. */

@@ -257,6 +257,26 @@ class Budgets(unittest.TestCase):
                 self.check("Daemon" + setting, value, whole=True)
 
 
+    def test_one_uid_does_not_hold_the_budget(self):
+        """Its tainted workers are not drained for a minute where others would have to wait."""
+        settings = {"TaintedMax": 2, "TaintedDrain": "60s", "SessionsPerWorker": 2,
+                    "SoftwareEncoders": ""}
+        with Daemon(settings) as daemon:
+            healthy = []
+            for _ in range(2):
+                feeder = daemon.feed(frames=30)
+                feeder.await_ready()
+                healthy.append(feeder)
+                until(lambda n=len(healthy): self.frames_encoded(daemon) == 30 * n, "it is open")
+                daemon.feed(frames=FRAMES, script=WEDGE).result()
+                if len(healthy) == 1:
+                    until(lambda: daemon.counters()["tainted"] == 1, "one may be drained")
+            until(lambda: daemon.counters()["reclaimed"] == 2, "two may not", limit=30)
+            self.assertEqual(daemon.feed(frames=3).result()["report"]["outcome"], "complete")
+            for feeder in healthy:
+                self.assertEqual(feeder.result()["report"]["attempts"][0]["end"], "drained")
+
+
 class Growth(unittest.TestCase):
 
     def pids(self, daemon, *scripts):

@@ -94,13 +94,29 @@ static void test_then_the_encoder(void)
 	begin();
 	for (unsigned i = 0; i < 4; i++) {
 		CHECK_EQUAL(fail(GPU, ALICE, i, BLAME_PASSED), BLAME_STRUCK);
-		CHECK(allowed(GPU, ALICE, 9));
+		CHECK(allowed(GPU, ALICE, 9) && allowed(GPU, ALICE, i));
 	}
 	CHECK_EQUAL(fail(GPU, ALICE, 4, BLAME_PASSED), BLAME_STRUCK);
 	CHECK_EQUAL(denial_of(GPU, ALICE, 9).loss, BLAME_LOSS_ENCODER);
 	CHECK_EQUAL(denial_of(GPU, ALICE, 9).strikes, 5);
 	CHECK(allowed(OTHER, ALICE, 9));
 	CHECK(allowed(GPU, BOB, 9));
+}
+
+/* Strikes on one encoder do not count on another. */
+static void test_encoders_are_apart(void)
+{
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		fail(GPU, ALICE, 7, BLAME_PASSED);
+		fail(OTHER, ALICE, 7, BLAME_PASSED);
+		fail(OTHER, ALICE, 8, BLAME_PASSED);
+	}
+	CHECK(allowed(GPU, ALICE, 7) && allowed(OTHER, ALICE, 7) && allowed(OTHER, ALICE, 8));
+	CHECK_EQUAL(blame_strikes(&b, ALICE, now), 6);
+	fail(GPU, ALICE, 7, BLAME_PASSED);
+	CHECK_EQUAL(denial_of(GPU, ALICE, 7).strikes, 3);
+	CHECK(allowed(OTHER, ALICE, 7));
 }
 
 static void test_time(void)
@@ -392,7 +408,7 @@ static void test_one_hostile_user(void)
 static void test_random(void)
 {
 	begin();
-	for (unsigned i = 0; i < 200000; i++) {
+	for (unsigned i = 0; i < 50000; i++) {
 		step(next(BLAME_ENCODERS_MAX));
 		check_invariants();
 		now += SECOND * next(5);
@@ -403,6 +419,7 @@ int main(void)
 {
 	test_shape_is_lost_first();
 	test_then_the_encoder();
+	test_encoders_are_apart();
 	test_time();
 	test_window();
 	test_no_strike_without_a_probe();
