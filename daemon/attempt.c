@@ -356,7 +356,8 @@ void attempt_message(struct worker *worker, const union wire_message *message)
 	}
 	if (attempt->state == ATTEMPT_LIVE)
 		on_ended(attempt, &message->attempt_ended);
-	if (message->h.type == WIRE_ATTEMPT_FAILED)
+	/* Still live: what it said was none of its to say, and its death will end the session. */
+	if (message->h.type == WIRE_ATTEMPT_FAILED || attempt->state == ATTEMPT_LIVE)
 		return;
 	if (worker->tainted)
 		attempt->state = ATTEMPT_KEPT;

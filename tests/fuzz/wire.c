@@ -34,6 +34,30 @@ struct plan {
 #define MODE_RAW 2u       /* the header is the input's, too */
 #define MODE_WRONG_FDS 4u /* as many as the input says */
 
+static uint32_t sizes[WIRE_TYPE_MAX], numbers[WIRE_TYPE_MAX]; /* of bytes and descriptors */
+
+/* What each type is, from what may be sent: one number of descriptors alone. */
+static void learn(uint32_t type)
+{
+	union wire_message m = {.h.type = type};
+	int fds[WIRE_MAX_FDS];
+
+	for (unsigned i = 0; i < WIRE_MAX_FDS; i++)
+		fds[i] = STDERR_FILENO;
+	for (uint32_t n = 0; n <= WIRE_MAX_FDS && !sizes[type]; n++) {
+		unsigned got = 0;
+		int taken[WIRE_MAX_FDS];
+
+		if (wire_send(pair[0], &m, fds, n) < 0)
+			continue;
+		sizes[type] = m.h.size;
+		numbers[type] = n;
+		FUZZ_CHECK(wire_receive(pair[1], &m, taken, &got) == 1 && got == n);
+		for (unsigned i = 0; i < got; i++)
+			close(taken[i]);
+	}
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	int size = 1 << 20;
@@ -41,55 +65,23 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
 	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (uint32_t type = 0; type < WIRE_TYPE_MAX; type++)
+		learn(type);
 	return 0;
 }
 
 static uint32_t size_of(uint32_t type)
 {
-	static const uint32_t sizes[WIRE_TYPE_MAX] = {
-		[WIRE_CONNECTION] = sizeof(struct wire_connection),
-		[WIRE_DEVICE] = sizeof(struct wire_device),
-		[WIRE_OPENED] = sizeof(struct wire_opened),
-		[WIRE_REFUSED] = sizeof(struct wire_refused),
-		[WIRE_SESSION] = sizeof(struct wire_session),
-		[WIRE_REPORT] = sizeof(struct wire_report),
-		[WIRE_STREAM] = sizeof(struct wire_stream),
-		[WIRE_STREAM_ENDED] = sizeof(struct wire_stream),
-		[WIRE_CONNECTION_GONE] = sizeof(struct wire_connection),
-		[WIRE_OPEN] = sizeof(struct wire_open),
-		[WIRE_WAIT] = sizeof(struct wire_request),
-		[WIRE_CANCEL] = sizeof(struct wire_request),
-		[WIRE_GET_REPORT] = sizeof(struct wire_request),
-		[WIRE_ENCODE] = sizeof(struct wire_stream),
-		[WIRE_PROBE] = sizeof(struct wire_probe),
-		[WIRE_START] = sizeof(struct wire_start),
-		[WIRE_PROBED] = sizeof(struct wire_probed),
-		[WIRE_ATTEMPT_OPENED] = sizeof(struct wire_attempt_opened),
-		[WIRE_ATTEMPT_FAILED] = sizeof(struct wire_attempt_ended),
-		[WIRE_ATTEMPT_ENDED] = sizeof(struct wire_attempt_ended),
-	};
-
-	if (type >= WIRE_TYPE_MAX)
-		return sizeof(struct wire_header);
-	return sizes[type] ? sizes[type] : sizeof(struct wire_plain);
+	return type < WIRE_TYPE_MAX && sizes[type] ? sizes[type] : sizeof(struct wire_header);
 }
 
 static uint32_t fds_of(const union wire_message *m)
 {
-	switch (m->h.type) {
-	case WIRE_CONNECTION:
-		return 1;
-	case WIRE_STREAM:
-		return 2;
-	case WIRE_START:
-		return WIRE_START_FDS;
-	case WIRE_OPENED:
+	if (m->h.type == WIRE_OPENED)
 		return m->opened.layout.attempts <= PLANE_MAX_ATTEMPTS
 			? WIRE_OPENED_FDS(m->opened.layout.attempts)
 			: 0;
-	default:
-		return 0;
-	}
+	return m->h.type < WIRE_TYPE_MAX ? numbers[m->h.type] : 0;
 }
 
 /* The input's bytes over and over, so that a small one can reach the last string of a message. */
