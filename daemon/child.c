@@ -3,7 +3,7 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, a pipe to us as stderr (child_stderr.c), its wire, and for an adapter two sockets to the
+ * stdout, a socket to us as stderr (child_stderr.c), its wire, and for an adapter two sockets to the
  * front. The signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does not
  * die in KillGrace is a tombstone: counted by its owner, never waited for.
  *
@@ -273,7 +273,6 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return 0;
 	child->death = sd_event_source_disable_unref(child->death);
-	child_stderr_drain(&child->err);
 	hear_last_words(child);
 	child_hang_up(child);
 	child->ops->dead(child, &info);

@@ -10,9 +10,11 @@
  * loop does, a bounded amount a second. Nothing that is read is believed: it is text, made
  * printable, kept in a ring of a few bytes and passed on as lines of the log, so many a second.
  *
- * A pipe and no socket, since a socket can carry descriptors, whose closing may block. In builds
- * with a sanitizer the child's end blocks and all is passed on: reports of a sanitizer are for the
- * person who tests.
+ * A socket and no pipe: the two ends of a pipe share a lock, which a writer holds while its bytes
+ * are copied, and whose memory is a wedged driver's would hold for good, with us behind it. A socket
+ * can carry descriptors, whose closing may block; the kernel is told to refuse them where it can
+ * (Linux 6.16). In builds with a sanitizer the child's end blocks and all is passed on: reports of a
+ * sanitizer are for the person who tests.
  */
 
 #include "daemon/child_stderr.h"
@@ -20,10 +22,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "daemon/wire.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 static uint64_t now_s(void)
 {
@@ -33,18 +40,28 @@ static uint64_t now_s(void)
 	return (uint64_t)t.tv_sec;
 }
 
+/* Our end only reads, and takes no descriptors. */
+static void narrow(int fd)
+{
+	const int no = 0;
+
+	(void)shutdown(fd, SHUT_WR);
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 int child_stderr_open(struct child_stderr *s, int *ret_write)
 {
 	int fds[2], r;
 
 	*s = (struct child_stderr){.fd = -1};
 	*ret_write = -1;
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return -errno;
+	narrow(fds[0]);
 	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, WIRE_FD + 2);
 	r = *ret_write < 0 ? -errno : 0;
 	close(fds[1]);
-	if (r == 0 && HAS_SANITIZER && fcntl(*ret_write, F_SETFL, O_WRONLY) < 0) {
+	if (r == 0 && HAS_SANITIZER && fcntl(*ret_write, F_SETFL, O_RDWR) < 0) {
 		r = -errno;
 		close(*ret_write);
 		*ret_write = -1;

@@ -4,7 +4,7 @@
 #define VENCD_CHILD_STDERR_H
 
 /*
- * What a child and the libraries in it write to stderr: a pipe that the supervisor drains. The last
+ * What a child and the libraries in it write to stderr: a socket that the supervisor drains. The last
  * bytes are kept for reports, lines are passed on to the log.
  */
 
@@ -19,14 +19,14 @@
 
 #define STDERR_KEPT 2048u             /* bytes of a child's last messages */
 #define STDERR_BYTES_PER_TURN 4096u   /* read at once */
-#define STDERR_TURNS_PER_SECOND 32u   /* and so often; then the pipe fills up */
+#define STDERR_TURNS_PER_SECOND 32u   /* and so often; then it fills up */
 #define STDERR_LINES_PER_SECOND 20u   /* to the log; more are dropped and counted */
-#define STDERR_LAST_BYTES (64u << 10) /* read when it is dead or given up: what a pipe holds */
+#define STDERR_LAST_BYTES (64u << 10) /* read when it is dead or given up, at most */
 
 struct child_stderr {
 	const char *program;
 	pid_t pid;
-	int fd; /* read end; -1: none */
+	int fd; /* our end; -1: none */
 	sd_event_source *source;
 	char kept[STDERR_KEPT]; /* byte i is in kept[i % STDERR_KEPT] */
 	uint64_t n_kept;
@@ -38,12 +38,12 @@ struct child_stderr {
 };
 
 /*
- * Makes the pipe. *ret_write is the child's end: above the fds that a child is given, not
+ * Makes the pair. *ret_write is the child's end: above the fds that a child is given, not
  * inherited, the caller's to close. Returns 0 or -errno.
  */
 int child_stderr_open(struct child_stderr *s, int *ret_write);
 
-/* Once the child runs: drains the pipe from the event loop. */
+/* Once the child runs: drains it from the event loop. */
 int child_stderr_watch(struct child_stderr *s, sd_event *event, const char *program, pid_t pid);
 
 /* Takes what has been written by now, at most STDERR_LAST_BYTES. Never waits. */

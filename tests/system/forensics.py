@@ -10,6 +10,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
@@ -118,7 +119,7 @@ class Forensics(unittest.TestCase):
 class Flood(unittest.TestCase):
 
     def test_costs_only_its_own_messages(self):
-        with Daemon(SLOW) as daemon:
+        with Daemon() as daemon:
             start = time.monotonic()
             flood = daemon.feed(frames=20000, script="send:19000:crash;send:*:print")
             fine = daemon.feed(frames=2000)
@@ -135,6 +136,24 @@ class Flood(unittest.TestCase):
             until(lambda: "lines of its messages were dropped" in daemon.messages(), "the count")
 
 
+class Stuck(unittest.TestCase):
+
+    def test_in_the_midst_of_writing(self):
+        """Workers that sleep while their words are being copied hold nobody up."""
+        script = pathlib.Path(__file__).with_name("stuck_writer.py")
+        with Programs(vencd_worker=f"exec {sys.executable} {script}") as programs, \
+                Daemon({"WarmWorkers": 3, "ProbeBudget": "2s", "KillGrace": "300ms"},
+                       programs=programs.path) as daemon:
+            until(lambda: daemon.messages().count("about to be stuck") >= 3 or
+                  not daemon.children(pathlib.Path(sys.executable).name), "they are stuck")
+            if "about to be stuck" not in daemon.messages():
+                self.skipTest("no userfaultfd here")
+            for _ in range(5):
+                run_tool("--socket", daemon.socket, "sessions")
+            until(lambda: all(row["state"] == "broken" for row in daemon.devices().values()),
+                  "their probes are given up")
+
+
 class Inspector(unittest.TestCase):
     """An inspector that is of no use costs what it would have said, and no time."""
 
@@ -148,7 +167,8 @@ class Inspector(unittest.TestCase):
                 self.assertEqual(attempt["end"], "abandoned", report)
                 self.assertLessEqual(attempt["waitedMs"], BUDGET_MS + 1000)
                 self.assertEqual(attempt["forensics"]["inspected"], f"not inspected: {why}")
-            until(lambda: not daemon.children("vencd-inspect"), "the inspectors are gone")
+            until(lambda: not daemon.children("vencd-inspect") and not daemon.children("sleep"),
+                  "the inspectors are gone", limit=20)
             self.assertEqual(daemon.feed(frames=5).result()["report"]["outcome"], "complete")
 
     def test_one_that_hangs(self):
