@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The vencd authors
+"""The walls around the daemon's children, tried from inside.
+
+An intruder (intruder.c) stands in the place of each child program, goes behind that program's walls
+and tries what a child must not do. Without the walls it does nearly all of it, so that each attempt
+is known to be one. A launcher (lacking.c) takes Landlock or seccomp away from the daemon, as a
+kernel that was built without it would: then all that is told of the walls must say so.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import BUILD, Daemon, Programs, main, until
+
+# What ends the process; everything else fails with an error.
+ENDED = {"read_memory_by_call", "trace", "take_descriptor", "execute", "execute_descriptor",
+         "mount_something", "change_root", "own_namespace"}
+# What stands where the kernel has no seccomp, and where it has no Landlock.
+LANDLOCK_ALONE = {"read_memory", "read_memory_by_call", "trace", "take_descriptor",
+                  "signal_sibling", "signal_supervisor", "signal_by_pidfd", "open_device",
+                  "open_device_to_write", "list_home", "read_users", "read_own_program",
+                  "write_file", "make_directory", "connect_out", "bind_port", "execute",
+                  "mount_something"}
+ALWAYS = {"raise_core_limit", "become_another", "go_first"}  # no capabilities
+NOT_SECCOMP = {"open_device", "list_home", "read_users", "read_own_program"}  # it sees no path
+FILES = {"open_device", "list_home", "read_users", "read_own_program"}
+LANDLOCK, SECCOMP = "landlock", "seccomp"
+ALL = {"no_new_privs", "no_capabilities", "not_dumpable", "no_core", "limits", LANDLOCK, SECCOMP}
+ONE = {"NullEncoder": "yes", "SoftwareEncoders": "", "StartBudget": "1min", "ProbeBudget": "1min",
+       "InspectBudget": "30s"}
+
+
+def lacking(walls, programs=BUILD):
+    """A directory whose vencd runs as on a kernel without these walls."""
+    directory = tempfile.TemporaryDirectory(prefix="vencd-lacking-")
+    program = pathlib.Path(directory.name, "vencd")
+    program.write_text(f'#!/bin/sh\nexec {BUILD}/tests/system/lacking {walls} {programs}/vencd "$@"\n',
+                       encoding="utf-8")
+    program.chmod(0o755)
+    return directory
+
+
+def place(directory, program):
+    """Puts the intruder in the place of a program."""
+    (directory / program).unlink()
+    shutil.copy(BUILD / "tests/system/intruder", directory / program)
+
+
+def bring_about(daemon, program):
+    """Makes the daemon start that program, where it does not by itself."""
+    if program == "vencd-front":
+        return subprocess.Popen([BUILD / "vencctl", "--socket", daemon.socket, "devices"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if program == "vencd-inspect":
+        return daemon.feed(frames=9, script="send:3:hang").process
+    return None
+
+
+def results(path):
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not text.endswith("end\n"):
+        return None
+    return dict(line.split(" ", 1) for line in text.splitlines()[:-1])
+
+
+def intrude(program, bare=False, without=None):
+    """What came of each attempt, from behind the walls of that program."""
+    with Programs() as programs:
+        place(programs.path, program)
+        if bare:
+            (programs.path / "bare").touch()
+        launcher = lacking(without, programs.path) if without else None
+        with Daemon({**ONE, "EncodeBudget": "20s", "KillGrace": "1s"},
+                    programs=launcher.name if launcher else programs.path) as daemon:
+            client = bring_about(daemon, program)
+            found = until(lambda: results(programs.path / "attempts"), "all attempts")
+            if client:
+                client.kill()
+                client.communicate()
+        if launcher:
+            launcher.cleanup()
+    return found
+
+
+def fds(pid):
+    return {int(link.name): os.readlink(link) for link in
+            pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def environment(pid):
+    text = pathlib.Path(f"/proc/{pid}/environ").read_bytes().decode()
+    return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
+
+
+def status(pid, field):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return next(line.split(":", 1)[1].strip() for line in text.splitlines()
+                if line.startswith(field + ":"))
+
+
+def session_mappings(pid):
+    """Name and VmFlags of each mapping of a session's memory."""
+    found, name = [], None
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        first = line.split(" ", 1)[0]
+        if "-" in first and not first.endswith(":"):
+            name = line.split(None, 5)[5] if len(line.split(None, 5)) > 5 else ""
+        elif first == "VmFlags:" and "/memfd:vencd" in (name or ""):
+            found.append((name, line.split()[1:]))
+    return found
+
+
+def walls_of(daemon):
+    out = subprocess.run(["varlinkctl", "--json=short", "call", daemon.socket,
+                          "io.vencd.Encoder.GetWalls", "{}"], check=True, text=True,
+                         stdout=subprocess.PIPE, timeout=60).stdout
+    return json.loads(out)
+
+
+@unittest.skipIf(os.geteuid() != 0, "needs root")
+class Intruder(unittest.TestCase):
+    maxDiff = None
+
+    def refused(self, program):
+        for name, result in intrude(program).items():
+            with self.subTest(program=program, attempt=name):
+                if name in ENDED:
+                    self.assertEqual(result, "ended 31")
+                else:
+                    self.assertIn(result, {"EPERM", "EACCES", "ESRCH"})
+
+    def test_front(self):
+        self.refused("vencd-front")
+
+    def test_worker(self):
+        self.refused("vencd-worker")
+
+    def test_stream(self):
+        self.refused("vencd-stream")
+
+    def test_inspector(self):
+        """It is there to look: nothing of what it may read is what a client sent."""
+        found = intrude("vencd-inspect")
+        done = {name for name, result in found.items() if result == "done"}
+        self.assertEqual(done, FILES | {"read_memory"}, found)
+
+    def test_bare(self):
+        """The same attempts without the walls."""
+        found = intrude("vencd-worker", bare=True)
+        self.assertEqual({n: r for n, r in found.items() if r != "done"}, {})
+
+    def test_landlock_alone(self):
+        found = intrude("vencd-worker", without=SECCOMP)
+        held = {name for name, result in found.items() if result != "done"}
+        self.assertLessEqual(LANDLOCK_ALONE | ALWAYS, held, found)
+        self.assertIn("make_process", found.keys() - held)
+
+    def test_seccomp_alone(self):
+        found = intrude("vencd-worker", without=LANDLOCK)
+        self.assertEqual({n for n, r in found.items() if r == "done"}, NOT_SECCOMP, found)
+
+
+@unittest.skipIf(os.geteuid() != 0, "needs root")
+class Lacking(unittest.TestCase):
+
+    def test_told_and_gone_on_without(self):
+        directory = lacking(LANDLOCK)
+        with Daemon({**ONE}, programs=directory.name) as daemon:
+            report = daemon.feed(frames=5).result()["report"]
+            self.assertEqual(report["outcome"], "complete")
+            self.assertEqual(set(report["attempts"][0]["walls"]), ALL - {LANDLOCK})
+            rows = until(lambda: (w := walls_of(daemon)["walls"]) and len(w) >= 3 and w, "walls")
+            for row in rows:
+                self.assertEqual(row["missing"], [LANDLOCK], row)
+                self.assertEqual(set(row["standing"]), ALL - {LANDLOCK}, row)
+                self.assertNotIn("landlockAbi", row)
+            for program in ("vencd-front", "vencd-worker", "vencd-stream"):
+                self.assertIn(f"{program} stands without: landlock", daemon.messages())
+        directory.cleanup()
+
+    def test_required(self):
+        """Refused by name, and never used."""
+        directory = lacking(SECCOMP)
+        settings = {"RequireWalls": "landlock seccomp", "SoftwareEncoders": "libx264"}
+        with Daemon(settings, programs=directory.name) as daemon:
+            feeder = daemon.feed(frames=5)
+            feeder.release()
+            _, errors = feeder.process.communicate(timeout=60)
+            self.assertNotEqual(feeder.process.returncode, 0)
+            self.assertRegex(errors, "RequireWalls demands .*seccomp")
+            row = until(lambda: (r := daemon.counters("libx264"))["state"] != "probing" and r,
+                        "the probe's end")
+            self.assertEqual(row["state"], "absent", row)
+            self.assertIn("RequireWalls demands that vencd-worker", row["detail"])
+            self.assertEqual(walls_of(daemon)["required"], [LANDLOCK, SECCOMP])
+            self.assertEqual(daemon.children("vencd-worker"), [])
+        directory.cleanup()
+
+    def test_required_and_standing(self):
+        with Daemon({**ONE, "RequireWalls": "landlock seccomp"}) as daemon:
+            report = daemon.feed(frames=5).result()["report"]
+            self.assertEqual(report["outcome"], "complete")
+            self.assertEqual(set(report["attempts"][0]["walls"]), ALL)
+            for row in walls_of(daemon)["walls"]:
+                self.assertEqual(row["missing"], [], row)
+
+
+@unittest.skipIf(os.geteuid() != 0, "needs root")
+class Hygiene(unittest.TestCase):
+
+    def test_status(self):
+        """What the kernel says of each child, and of the supervisor."""
+        with Daemon(ONE) as daemon:
+            daemon.devices()
+            for pid in daemon.children():
+                self.assertEqual(status(pid, "NoNewPrivs"), "1")
+                self.assertEqual(status(pid, "Seccomp"), "2")
+                self.assertEqual(int(status(pid, "CapPrm"), 16), 0)
+                self.assertGreaterEqual(
+                    int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()), 500)
+                limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+                self.assertRegex(limits, r"Max core file size +0 +0 ")
+            for pid in [daemon.process.pid, *daemon.children()]:
+                # Its files are root's, whoever it runs as, and so closed to its own user.
+                as_nobody = subprocess.run(
+                    ["setpriv", "--reuid=65534", "--clear-groups", "cat", f"/proc/{pid}/maps"],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                self.assertNotEqual(as_nobody.returncode, 0)
+
+    def test_descriptors(self):
+        """Standard ones, the wire, and what the child has made itself."""
+        with Daemon({**ONE, "WarmWorkers": 2}) as daemon:
+            daemon.devices()
+            until(lambda: len(daemon.children("vencd-worker")) >= 2, "workers")
+            until(lambda: not daemon.children("vencd-stream"), "the trial's end")
+            for program in ("vencd-front", "vencd-worker"):
+                for pid in daemon.children(program):
+                    self.check_descriptors(pid)
+
+    def check_descriptors(self, pid):
+        found = fds(pid)
+        given = {found.pop(n) for n in (0, 1)}
+        self.assertEqual(given, {"/dev/null"})
+        self.assertRegex(found.pop(2), "pipe:")
+        self.assertRegex(found.pop(3), "socket:")
+        for target in found.values():
+            self.assertRegex(target, r"^anon_inode:|^pipe:|^/memfd:svt-av1-log|^socket:")
+        own = [t for t in found.values() if t.startswith(("socket:", "/memfd:vencd"))]
+        self.assertLessEqual(len(own), 2, found)  # a worker's own wake-up, both ends
+
+    def test_session_memory_is_in_no_core(self):
+        with Daemon(ONE) as daemon:
+            feeder = daemon.feed(frames=3)
+            feeder.await_ready()
+            worker = until(lambda: [p for p in daemon.children("vencd-worker")
+                                    if session_mappings(p)], "the session's worker")
+            for pid in (daemon.process.pid, feeder.process.pid, *worker):
+                mappings = session_mappings(pid)
+                self.assertTrue(mappings, pid)
+                for name, flags in mappings:
+                    self.assertIn("dd", flags, (pid, name))
+            feeder.result()
+
+    def test_environment(self):
+        """Drivers' variables come from the settings, and reach workers alone."""
+        ours = {"LIBVA_DRIVER_NAME": "ours", "VK_ICD_FILENAMES": "ours", "LD_BIND_NOW": "1",
+                "SECRET": "ours"}
+        settings = {**ONE, "DriverEnvironment": "LIBVA_DRIVER_NAME=theirs VK_LOADER_DEBUG=none"}
+        with Daemon(settings, environment=ours) as daemon:
+            daemon.devices()
+            workers = until(lambda: daemon.children("vencd-worker"), "a worker")
+            for pid in daemon.children():
+                found = environment(pid)
+                driver = {k: v for k, v in found.items() if k in ours or k.startswith("VK_")}
+                self.assertEqual(driver, {"LIBVA_DRIVER_NAME": "theirs", "VK_LOADER_DEBUG": "none"}
+                                 if pid in workers else {})
+                self.assertLessEqual(found.keys() - driver.keys(), {"LANG", "LC_ALL", "TZ"})
+
+
+if __name__ == "__main__":
+    main()
