@@ -7,14 +7,12 @@
  *
  * - The library copies a picture inside send, so a frame is done with as soon as send returns.
  * - With prediction from both sides (latency file), receive does not block before flush, and
- * packets
- *   appear by themselves. Without (live, or no B frames), get_packet always blocks, so receive asks
- *   for a packet exactly when a frame is inside: it comes without a further frame.
+ *   packets appear by themselves. Without (live, or no B frames), get_packet always blocks, so
+ *   receive asks for a packet exactly when a frame is inside: it comes without a further frame.
  * - Packets come in order of presentation, a temporal unit each; frames that are not shown travel
  *   with the next one that is.
  * - Frames are numbered for the library, which sorts by the difference of two pts as an int (2.3)
- * and
- *   shows a frame too early where that overflows. Their own pts wait here.
+ *   and shows a frame too early where that overflows. Their own pts wait here.
  * - One instance per process: the library frees a global when a handle goes.
  *
  * It does not choose anything the plan has chosen (hw/plan_svtav1.h), and does not mend a stream: a

@@ -8,12 +8,13 @@
 
 #include "hw/plan_svtav1.h"
 
-/* Areas in pixels at which SVT-AV1 begins to count a picture as 1080p, 4K and 8K. */
+/* Areas in pixels at which SVT-AV1 begins to count a picture as 1080p and 8K. */
 #define AREA_1080P 0x16da00u
-#define AREA_4K 0x535200u
 #define AREA_8K 0x140a000u
 
 #define SVTAV1_PRESET_MAX 11 /* 12 and 13 are mapped to it */
+/* With B frames, 11 now and then writes pictures that do not decode (docs/encoders.md). */
+#define SVTAV1_PRESET_MAX_B 10
 
 /* Frames that the temporal filter looks ahead, at most, and one to learn of the stream's end. */
 #define SVTAV1_FILTER_DELAY 7u
@@ -23,8 +24,8 @@ static int svtav1_preset(int preset, bool low_delay, uint32_t area)
 {
 	if (preset > SVTAV1_PRESET_MAX)
 		preset = SVTAV1_PRESET_MAX;
-	if (!low_delay && area >= AREA_4K && preset > 10)
-		preset = 10;
+	if (!low_delay && preset > SVTAV1_PRESET_MAX_B)
+		preset = SVTAV1_PRESET_MAX_B;
 	if (area > AREA_8K && preset < 5)
 		preset = 5;
 	if (low_delay && preset < 7)

@@ -92,8 +92,7 @@ class MediaTest(unittest.TestCase):
         """Returns the result as JSON, with what stood on stderr."""
         report = self.path / "result.json"
         report.unlink(missing_ok=True)
-        # Above speed 8 SVT-AV1 2.3 now and then writes a picture that no decoder takes.
-        tool = run_tool(daemon, "encode", source, "-o", output, "--speed", "8", *options,
+        tool = run_tool(daemon, "encode", source, "-o", output, "--speed", "12", *options,
                         "--report", report, expect=OUTCOMES[outcome], **keywords)
         result = json.loads(report.read_text())
         self.check_result(result, outcome)
