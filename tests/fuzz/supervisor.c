@@ -48,11 +48,11 @@ static struct fuzz_input program;
 /* --- child.c, without processes --- */
 
 int child_spawn(struct child **ret, sd_event *event, const struct child_ops *ops, void *owner,
-	uint64_t grace_us, int fd, int fd4)
+	uint64_t grace_us, const struct child_extra *extra)
 {
 	struct child *child;
 
-	(void)event, (void)grace_us, (void)fd, (void)fd4;
+	(void)event, (void)grace_us, (void)extra;
 	if (n_children == CHILDREN_MAX)
 		return -EAGAIN;
 	child = calloc(1, sizeof(*child));
