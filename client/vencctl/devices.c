@@ -182,7 +182,7 @@ static bool anything_probing(sd_json_variant *reply)
  * A daemon that has just started, such as a private one, is still finding out what it has. Waits
  * for that, within a bound: what has no answer by then is shown as it is.
  */
-static int ask_when_probed(struct tool *tool, sd_json_variant **ret)
+int devices_ask(struct tool *tool, sd_json_variant **ret)
 {
 	for (int tries = PROBE_WAIT_MS / PROBE_STEP_MS;; tries--) {
 		int r = tool_ask(tool, "ListDevices", NULL, ret);
@@ -220,7 +220,7 @@ int command_devices(struct tool *tool, int argc, char **argv)
 
 	if (argc > 1)
 		return tool_usage("devices", "devices takes no arguments: %s", argv[1]);
-	r = ask_when_probed(tool, &reply);
+	r = devices_ask(tool, &reply);
 	if (r == 0)
 		r = tool->json ? tool_print(tool, reply) : print_devices(tool, reply);
 	sd_json_variant_unref(reply);

@@ -23,6 +23,8 @@ static const struct command {
 	{"devices", "", "list what can encode here, and what it has proved", NULL, command_devices},
 	{"sessions", "", "list the sessions that are open now", NULL, command_sessions},
 	{"quota", "", "show what each user is charged with, and may be", NULL, command_quota},
+	{"doctor", "", "say whether all is well here, and what to do where not", NULL,
+		command_doctor},
 	{"report", "ID", "print the report of a session that has ended", NULL, command_report},
 };
 

@@ -60,8 +60,12 @@ void print_report(FILE *out, const char *json);
 int command_devices(struct tool *tool, int argc, char **argv);
 int command_sessions(struct tool *tool, int argc, char **argv);
 int command_quota(struct tool *tool, int argc, char **argv);
+int command_doctor(struct tool *tool, int argc, char **argv);
 int command_report(struct tool *tool, int argc, char **argv);
 int command_encode(struct tool *tool, int argc, char **argv);
+
+/* ListDevices, once no probe runs any more, or after 15 s. Returns as tool_ask() does. */
+int devices_ask(struct tool *tool, sd_json_variant **ret);
 
 /* Options of encode for `vencctl encode --help`; lines that end in a newline. */
 extern const char command_encode_help[];

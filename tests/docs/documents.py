@@ -111,7 +111,7 @@ class Readme(unittest.TestCase):
 
     def test_vencctl_lines(self):
         """Options and commands of the examples exist."""
-        commands = {"devices", "encode", "sessions", "quota", "report"}
+        commands = {"devices", "encode", "sessions", "quota", "doctor", "report"}
         options = options_of_help(help_of("vencctl", "encode"))
         lines = [line for line in code_of(read("README.md")) if "vencctl " in line]
         self.assertTrue(lines)

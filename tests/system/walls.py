@@ -13,10 +13,11 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from harness import BUILD, Daemon, Programs, main, until
+from harness import BUILD, CLIP, SOURCE, Daemon, Programs, main, run_tool, until
 
 # What ends the process; everything else fails with an error.
 ENDED = {"read_memory_by_call", "trace", "take_descriptor", "execute", "execute_descriptor",
@@ -40,8 +41,8 @@ def lacking(walls, programs=BUILD):
     """A directory whose vencd runs as on a kernel without these walls."""
     directory = tempfile.TemporaryDirectory(prefix="vencd-lacking-")
     program = pathlib.Path(directory.name, "vencd")
-    program.write_text(f'#!/bin/sh\nexec {BUILD}/tests/system/lacking {walls} {programs}/vencd "$@"\n',
-                       encoding="utf-8")
+    command = f'{BUILD}/tests/system/lacking {walls} {programs}/vencd "$@"'
+    program.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
     program.chmod(0o755)
     return directory
 
@@ -123,6 +124,17 @@ def walls_of(daemon):
     return json.loads(out)
 
 
+def doctor(daemon, expect):
+    """Its findings by subject, as states."""
+    arguments = ("--socket", daemon.socket, "doctor")
+    out = json.loads(run_tool(*arguments, "--json", expect=expect).stdout)
+    assert out["healthy"] == (expect == 0), out
+    text = run_tool(*arguments, expect=expect).stdout
+    for finding in out["findings"]:
+        assert finding["text"] in text, finding
+    return {finding["subject"]: finding for finding in out["findings"]}
+
+
 @unittest.skipIf(os.geteuid() != 0, "needs root")
 class Intruder(unittest.TestCase):
     maxDiff = None
@@ -182,6 +194,11 @@ class Lacking(unittest.TestCase):
                 self.assertNotIn("landlockAbi", row)
             for program in ("vencd-front", "vencd-worker", "vencd-stream"):
                 self.assertIn(f"{program} stands without: landlock", daemon.messages())
+            findings = doctor(daemon, expect=1)
+            for program in ("vencd-front", "vencd-worker", "vencd-stream"):
+                self.assertEqual(findings[program]["state"], "bad")
+                self.assertIn("lacks a wall: landlock", findings[program]["text"])
+                self.assertIn("CONFIG_SECURITY_LANDLOCK", findings[program]["advice"])
         directory.cleanup()
 
     def test_required(self):
@@ -202,8 +219,25 @@ class Lacking(unittest.TestCase):
             self.assertEqual(daemon.children("vencd-worker"), [])
         directory.cleanup()
 
+    def test_adapter_required(self):
+        """A one-shot request is refused before the adapter gets an order."""
+        directory = lacking(LANDLOCK)
+        with Daemon({"RequireWalls": "landlock"}, programs=directory.name) as daemon:
+            run = subprocess.run(
+                [sys.executable, SOURCE / "tests/demo/oneshot.py", daemon.socket, CLIP, "/dev/null",
+                 "null"],
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                timeout=60)
+            self.assertNotEqual(run.returncode, 0, run.stdout)
+            self.assertIn("RequireWalls demands that", run.stdout)
+        directory.cleanup()
+
     def test_required_and_standing(self):
-        with Daemon({**ONE, "RequireWalls": "landlock seccomp"}) as daemon:
+        settings = {**ONE, "SoftwareEncoders": "libx264", "RequireWalls": "landlock seccomp"}
+        with Daemon(settings) as daemon:
+            findings = doctor(daemon, expect=0)
+            self.assertEqual({f["state"] for f in findings.values()}, {"good"}, findings)
+            self.assertIn("uid 0", findings["daemon"]["text"])
             report = daemon.feed(frames=5).result()["report"]
             self.assertEqual(report["outcome"], "complete")
             self.assertEqual(set(report["attempts"][0]["walls"]), ALL)
@@ -247,7 +281,7 @@ class Hygiene(unittest.TestCase):
         found = fds(pid)
         given = {found.pop(n) for n in (0, 1)}
         self.assertEqual(given, {"/dev/null"})
-        self.assertRegex(found.pop(2), "pipe:")
+        self.assertRegex(found.pop(2), "^(pipe|socket):")  # to the supervisor
         self.assertRegex(found.pop(3), "socket:")
         for target in found.values():
             self.assertRegex(target, r"^anon_inode:|^pipe:|^/memfd:svt-av1-log|^socket:")

@@ -51,9 +51,9 @@ class CommandLine(unittest.TestCase):
         for arguments in (["--help"], ["-h"]):
             result = tool(*arguments)
             self.assertEqual(result.returncode, 0)
-            for command in ("encode", "devices", "sessions", "report"):
+            for command in ("encode", "devices", "sessions", "doctor", "report"):
                 self.assertIn(command, result.stdout)
-        for command in ("encode", "devices", "sessions", "report"):
+        for command in ("encode", "devices", "sessions", "doctor", "report"):
             for arguments in ([command, "--help"], ["--help", command]):
                 result = tool(*arguments)
                 self.assertEqual(result.returncode, 0)
