@@ -90,8 +90,6 @@ bool attempt_keeps_pace(struct attempt *attempt)
 	if (frames > max)
 		frames = max;
 	quota_use(quota, attempt->worker->uid, QUOTA_PIXEL_RATE, frames * attempt->pixels);
-	if (!kept)
-		quota_note_refused(quota, attempt->worker->uid, QUOTA_PIXEL_RATE);
 	return kept;
 }
 

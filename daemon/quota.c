@@ -59,6 +59,9 @@ static const struct limit limits[QUOTA_KIND_MAX] = {
 	[QUOTA_ADAPTER_CPU] = {"adapter-cpu", "AdapterCpuPerUser", "ms/min",
 		"wait until one-shot requests of yours have ended, or use sessions of your own",
 		offsetof(struct config, adapter_cpu_per_user_ms), LIMIT_COUNT},
+	[QUOTA_STRIKES] = {"strikes", "StrikesMax", "count",
+		"wait until StrikeTime is over, or ask for something else",
+		offsetof(struct config, strikes_max), LIMIT_COUNT},
 };
 
 static const struct limit whole_limits[QUOTA_WHOLE_MAX] = {
@@ -396,9 +399,11 @@ static void fill_row(const struct quota *quota, const struct limit *limit, uint6
 }
 
 void quota_account_row(const struct quota *quota, struct quota_account *account,
-	enum quota_kind kind, struct quota_row *ret)
+	enum quota_kind kind, uint64_t strikes, struct quota_row *ret)
 {
-	fill_row(quota, &limits[kind], use_of(quota, account, kind), account->refused[kind], ret);
+	uint64_t used = kind == QUOTA_STRIKES ? strikes : use_of(quota, account, kind);
+
+	fill_row(quota, &limits[kind], used, account->refused[kind], ret);
 }
 
 void quota_whole_row(

@@ -28,9 +28,11 @@ enum quota_kind {
 	/* These flow; a limit of 0 is none. */
 	QUOTA_PIXEL_RATE = QUOTA_HELD_MAX, /* pixels that its encoders take, a second */
 	QUOTA_ADAPTER_CPU,                 /* ms of CPU that its adapters use, a minute */
+	QUOTA_FLOW_MAX,
+	QUOTA_STRIKES = QUOTA_FLOW_MAX, /* counted, and refused, by blame.c */
 	QUOTA_KIND_MAX,
 };
-#define QUOTA_FLOWS (QUOTA_KIND_MAX - QUOTA_HELD_MAX)
+#define QUOTA_FLOWS (QUOTA_FLOW_MAX - QUOTA_HELD_MAX)
 
 /* Limits of the whole daemon, beside those of each uid. Their use is counted by the supervisor. */
 enum quota_whole {
@@ -121,13 +123,13 @@ void quota_hold_give(struct quota_hold *hold, enum quota_kind kind);
 /* The refusal in words, for people and programs. */
 void quota_describe(const struct quota_refusal *refusal, struct vencd_refusal *ret);
 
-/* A line of the list: strings are constants. */
+/* A line of the list: strings are constants. strikes: those of the uid, for QUOTA_STRIKES. */
 struct quota_row {
 	const char *kind, *setting, *unit;
 	uint64_t used, limit, refused;
 };
 void quota_account_row(const struct quota *quota, struct quota_account *account,
-	enum quota_kind kind, struct quota_row *ret);
+	enum quota_kind kind, uint64_t strikes, struct quota_row *ret);
 void quota_whole_row(
 	const struct quota *quota, enum quota_whole whole, uint64_t used, struct quota_row *ret);
 

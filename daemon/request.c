@@ -335,19 +335,26 @@ static void send_whole_quotas(struct front *front, uint64_t seq)
 	}
 }
 
+static void send_account(struct front *front, uint64_t seq, struct quota_account *account)
+{
+	struct supervisor *sv = front->supervisor;
+	uint64_t strikes = blame_strikes(&sv->registry.blame, account->uid, supervisor_now_ns());
+	struct quota_row row;
+
+	for (unsigned kind = 0; kind < QUOTA_KIND_MAX; kind++) {
+		quota_account_row(&sv->quota, account, kind, strikes, &row);
+		send_quota_row(front, seq, account->uid, false, &row);
+	}
+}
+
 static void on_list_quota(struct front *front, const struct wire_header *h)
 {
 	struct wire_plain done = {.h = {WIRE_DONE, sizeof(done), h->seq}};
-	struct quota *quota = &front->supervisor->quota;
 	struct quota_account *account;
-	struct quota_row row;
 
-	LIST_FOREACH(account, &quota->accounts, entry)
-	for (unsigned kind = 0; kind < QUOTA_KIND_MAX; kind++)
-		if (sees_all(front) || account->uid == front->uid) {
-			quota_account_row(quota, account, kind, &row);
-			send_quota_row(front, h->seq, account->uid, false, &row);
-		}
+	LIST_FOREACH(account, &front->supervisor->quota.accounts, entry)
+	if (sees_all(front) || account->uid == front->uid)
+		send_account(front, h->seq, account);
 	if (sees_all(front))
 		send_whole_quotas(front, h->seq);
 	child_send(front->child, &done, NULL, 0);
@@ -363,8 +370,10 @@ void request_handle(struct front *front, const union wire_message *message)
 		on_wait(front, &message->request);
 		return;
 	case WIRE_WAIT_END:
-		if (message->h.seq)
+		if (message->h.seq) {
 			session_drop_waiters(front->supervisor, front, message->h.seq);
+			stream_forsake(front->supervisor, front, message->h.seq);
+		}
 		return;
 	case WIRE_CANCEL:
 		on_cancel(front, &message->request);

@@ -25,7 +25,8 @@
 
 enum stream_state {
 	STREAM_RUNNING = 1,
-	STREAM_PAUSED, /* its user has used up AdapterCpuPerUser */
+	STREAM_PAUSED,   /* its user has used up AdapterCpuPerUser */
+	STREAM_FORSAKEN, /* its client has gone: it is about to end, and never paused */
 };
 
 /* [0] the front's, [1] the adapter's; -1 where they are given away. */
@@ -147,7 +148,9 @@ static void pace_cpu(struct stream *stream)
 	int64_t left = quota_left(quota, stream->uid, QUOTA_ADAPTER_CPU);
 	uint64_t enough = quota_limit(quota, QUOTA_ADAPTER_CPU) * 1000000 / RESUME_SHARE;
 
-	if (stream->state == STREAM_RUNNING && left <= 0) {
+	if (stream->state == STREAM_FORSAKEN && left <= 0) {
+		child_kill(stream->child);
+	} else if (stream->state == STREAM_RUNNING && left <= 0) {
 		log_notice("vencd-stream[%d] of uid %u is paused: AdapterCpuPerUser is used up",
 			stream->child->pid, stream->uid);
 		quota_note_refused(quota, stream->uid, QUOTA_ADAPTER_CPU);
@@ -156,6 +159,23 @@ static void pace_cpu(struct stream *stream)
 	} else if (stream->state == STREAM_PAUSED && left > 0 && (uint64_t)left >= enough) {
 		child_resume(stream->child);
 		stream->state = STREAM_RUNNING;
+	}
+}
+
+/*
+ * The client has gone: the adapter finds its order socket closed, and ends. One that is paused finds
+ * nothing, and nobody is left to whom its file would be worth waiting for.
+ */
+void stream_forsake(struct supervisor *supervisor, const struct front *front, uint64_t seq)
+{
+	struct stream *stream;
+
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	if (stream->front == front && stream->seq == seq) {
+		if (stream->state == STREAM_PAUSED)
+			child_kill(stream->child);
+		stream->state = STREAM_FORSAKEN;
+		return;
 	}
 }
 

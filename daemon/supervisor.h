@@ -293,6 +293,7 @@ bool worker_is_software(const struct worker *worker);
 /* Starts one that gets no order, to see its walls. */
 void stream_try(struct supervisor *supervisor);
 void stream_start(struct front *front, const struct wire_stream *request);
+void stream_forsake(struct supervisor *supervisor, const struct front *front, uint64_t seq);
 void stream_tick(struct supervisor *supervisor);
 void stream_kill_all(struct supervisor *supervisor);
 void stream_drop_front(struct supervisor *supervisor, const struct front *front);

@@ -133,6 +133,7 @@ static void watch_worker(struct worker *worker, uint64_t elapsed_ns)
 	bool timed = false;
 
 	if (!keeps_pace(worker)) {
+		quota_note_refused(&worker->supervisor->quota, worker->uid, QUOTA_PIXEL_RATE);
 		worker_broken(worker,
 			"the encoder's process took frames faster than PixelsPerUser lets it "
 			"and was killed");

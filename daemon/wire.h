@@ -50,7 +50,7 @@ enum wire_type {
 	WIRE_CONNECTION_GONE,
 	WIRE_OPEN,
 	WIRE_WAIT,
-	WIRE_WAIT_END, /* the waiting connection is gone */
+	WIRE_WAIT_END, /* the connection that waits, or has asked for an adapter, is gone */
 	WIRE_CANCEL,
 	WIRE_LIST,
 	WIRE_LIST_QUOTA,

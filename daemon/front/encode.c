@@ -100,6 +100,8 @@ static void encode_free(struct encode *e)
 
 void encode_drop(struct encode *encode)
 {
+	if (encode->client->seq)
+		uplink_tell_plain(encode->front, WIRE_WAIT_END, encode->client->seq);
 	encode->client->encode = NULL;
 	encode_free(encode);
 }

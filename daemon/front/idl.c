@@ -139,7 +139,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Session, FIELD(id, INT, 0), FIELD(uid, INT,
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Quota, COMMENT("Absent: a limit of the whole daemon"),
 	FIELD(uid, INT, NULLABLE),
 	COMMENT("Of a user: connections, sessions, memory, fds, requests, children, pixel-rate, "
-		"adapter-cpu; of the daemon: sessions, fronts, workers, adapters"),
+		"adapter-cpu, strikes; of the daemon: sessions, fronts, workers, adapters"),
 	FIELD(kind, STRING, 0), COMMENT("Its setting in vencd.conf"), FIELD(setting, STRING, 0),
 	COMMENT("Of the numbers: count, bytes, pixels/s, ms/min"), FIELD(unit, STRING, 0),
 	COMMENT("Charged now; of a rate, over about the last second or minute"),

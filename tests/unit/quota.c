@@ -24,6 +24,7 @@ static const struct config config = {
 	.children_per_user = 7,
 	.fronts_max = 6,
 	.workers_max = 8,
+	.strikes_max = 3,
 	.pixels_per_user = 1000,
 	.adapter_cpu_per_user_ms = 6000,
 };
@@ -173,10 +174,12 @@ static void check_words(void)
 	CHECK(!strcmp(why.parameter, "MemoryPerUser"));
 	CHECK(!strcmp(why.reason, "MemoryPerUser: 12 GiB asked for, 4.2 GiB of 16 GiB in use"));
 	CHECK(why.advice[0]);
-	quota_account_row(&quota, account(6), QUOTA_MEMORY, &row);
+	quota_account_row(&quota, account(6), QUOTA_MEMORY, 0, &row);
 	CHECK(!strcmp(row.kind, "memory") && !strcmp(row.unit, "bytes"));
 	CHECK(row.used == UINT64_C(4509715660) && row.limit == UINT64_C(16) << 30);
 	CHECK(row.refused == 1);
+	quota_account_row(&quota, account(6), QUOTA_STRIKES, 2, &row);
+	CHECK(!strcmp(row.setting, "StrikesMax") && row.used == 2 && row.limit == 3);
 	give(6, QUOTA_MEMORY, UINT64_C(4509715660));
 }
 
@@ -194,7 +197,7 @@ static void check_flow(enum quota_kind kind, uint64_t full, uint64_t limit, uint
 	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == -EDQUOT);
 	CHECK(refusal.limit == limit && refusal.used == limit && refusal.count == 1);
 	CHECK(quota_check_flow(&quota, 5, kind, &refusal) == 0);
-	quota_account_row(&quota, account(4), kind, &row);
+	quota_account_row(&quota, account(4), kind, 0, &row);
 	CHECK(row.used == limit && row.limit == limit && row.refused == 1);
 	quota_use(&quota, 4, kind, full);
 	CHECK_EQUAL(quota_left(&quota, 4, kind), -(int64_t)full);
@@ -208,7 +211,7 @@ static void check_flow(enum quota_kind kind, uint64_t full, uint64_t limit, uint
 	clock_ns += period_ns / full + 1;
 	CHECK(quota_check_flow(&quota, 4, kind, &refusal) == 0);
 	clock_ns += 2 * period_ns;
-	quota_account_row(&quota, account(4), kind, &row);
+	quota_account_row(&quota, account(4), kind, 0, &row);
 	CHECK(row.used == 0 && quota_left(&quota, 4, kind) == (int64_t)full);
 	quota_note_refused(&quota, 4, kind);
 	CHECK(account(4)->refused[kind] == 3);
