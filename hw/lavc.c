@@ -84,6 +84,8 @@ static void hear(void *context, int level, const char *format, va_list args)
 		n = snprintf(line, sizeof(line), "%s: ", class->class_name);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
 	line[strcspn(line, "\n")] = '\0';
+	if (level <= AV_LOG_ERROR) /* a call that never returns can tell of it no other way */
+		fprintf(stderr, "%s\n", line);
 	pthread_mutex_lock(&said.lock);
 	if (said.level == AV_LOG_QUIET || level <= said.level) {
 		said.level = level;
