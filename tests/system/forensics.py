@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from harness import Daemon, Programs, main, run_tool, until
+from harness import BUILD, Daemon, Programs, main, run_tool, until
 
 CALLS = {"open": 1, "send": 5, "flush": 1, "close": 1}
 # Long enough to be inspected at half of it, on a loaded host and under a sanitizer, too.
@@ -134,6 +134,25 @@ class Flood(unittest.TestCase):
             seconds = time.monotonic() - start
             self.assertLessEqual(passed_on, 20 * (seconds + 2) + 100)
             until(lambda: "lines of its messages were dropped" in daemon.messages(), "the count")
+
+
+class Silent(unittest.TestCase):
+
+    def test_a_loop_that_does_not_answer(self):
+        """It is looked at before it is killed, and its sessions end as unresponsive."""
+        silent = BUILD.resolve() / "tests/system/silent"
+        with Programs(vencd_worker=f"exec {silent}") as programs, \
+                Daemon({"WorkerAnswer": "1s"}, programs=programs.path) as daemon:
+            report = daemon.feed(frames=24).result()["report"]
+            attempt = report["attempts"][0]
+            self.assertEqual((attempt["end"], attempt["call"]), ("unresponsive", "start"), report)
+            forensics = attempt["forensics"]
+            self.assertEqual(forensics["messages"], ["silent: from now on"])
+            if may_look():
+                self.assertEqual(forensics["inspected"], "in call")
+                self.assertEqual(forensics["syscall"], "rt_sigsuspend")
+                self.assertEqual(forensics["thread"], "silent")
+            self.assertRegex(daemon.messages(), r"vencd-worker\[\d+\] unresponsive in start")
 
 
 class Stuck(unittest.TestCase):
