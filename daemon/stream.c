@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/sanitizer.h"
 #include "daemon/supervisor.h"
 
 #define RESUME_SHARE 20 /* of a minute's CPU time has come, and a paused adapter goes on */
@@ -266,13 +267,14 @@ static int stream_spawn(struct stream *stream)
 
 /*
  * It has not been told what to read yet, so the limit is there before it can be met, and nothing
- * that it becomes can raise it. The frame pool is shared memory and no part of it.
+ * that it becomes can raise it. The frame pool is shared memory and no part of it. A sanitizer's own
+ * memory would not fit: such a build has no limit.
  */
 static void limit_memory(struct child *child, uint64_t bytes)
 {
 	const struct rlimit limit = {bytes, bytes};
 
-	if (prlimit(child->pid, RLIMIT_DATA, &limit, NULL) < 0) {
+	if (!HAS_SANITIZER && prlimit(child->pid, RLIMIT_DATA, &limit, NULL) < 0) {
 		log_error("vencd-stream[%d] cannot be limited: %s: killed", child->pid,
 			strerror(errno));
 		child_kill(child);
