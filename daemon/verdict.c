@@ -224,12 +224,37 @@ void verdict_probed(struct encoder_entry *entry, enum probing_result result, con
 	request_retry_pending(sv);
 }
 
-/* What ends like this is somebody's fault; the others are the client's, ours, or an answer. */
-static bool is_accused_of(enum attempt_end end)
+/*
+ * A loop calls no library: where it is silent, a driver may hold the whole process, or the host is
+ * so loaded that our own code did not run, of which software makes enough.
+ */
+static bool is_held_by_driver(const struct attempt *attempt)
 {
-	return end == ATTEMPT_ABANDONED || end == ATTEMPT_CRASHED || end == ATTEMPT_EXITED ||
-		end == ATTEMPT_UNRESPONSIVE || end == ATTEMPT_STALLED ||
-		end == ATTEMPT_WRONG_OUTPUT || end == ATTEMPT_ERROR;
+	return !worker_is_software(attempt->worker) &&
+		slot_state(SLOT_LOAD(&attempt->slot->word)) == SLOT_RUNNING;
+}
+
+/* What ends like this is somebody's fault; the others are the client's, ours, or an answer. */
+static bool is_accused_of(const struct attempt *attempt, enum attempt_end end)
+{
+	switch (end) {
+	case ATTEMPT_ABANDONED:
+	case ATTEMPT_CRASHED:
+	case ATTEMPT_EXITED:
+	case ATTEMPT_STALLED:
+	case ATTEMPT_WRONG_OUTPUT:
+	case ATTEMPT_ERROR: /* of the device: see on_ended() */
+		return true;
+	case ATTEMPT_UNRESPONSIVE:
+		return is_held_by_driver(attempt);
+	case ATTEMPT_RUNNING:
+	case ATTEMPT_FINISHED:
+	case ATTEMPT_CANCELLED:
+	case ATTEMPT_DRAINED:
+	case ATTEMPT_END_MAX:
+		break;
+	}
+	return false;
 }
 
 static bool ends_process(enum attempt_end end)
@@ -245,7 +270,8 @@ void verdict_accuse(struct attempt *attempt, enum attempt_end end)
 	struct encoder_entry *entry = &sv->registry.entry[worker->encoder - sv->registry.entry];
 
 	if (sv->state != SUPERVISOR_SERVING || entry->row.state != DEVICE_PROVEN ||
-		!is_accused_of(end) || attempt->accused || (ends_process(end) && worker->accused))
+		!is_accused_of(attempt, end) || attempt->accused ||
+		(ends_process(end) && worker->accused))
 		return;
 	attempt->accused = true;
 	worker->accused |= ends_process(end);
