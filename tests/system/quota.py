@@ -381,14 +381,21 @@ class GivenBack(QuotaTest):
         neighbour = self.connect()
         session = neighbour.open()
         until(lambda: self.call_states() == ["idle-input"], "it can be shared with")
+        healthy = self.daemon.feed(frames=5, width=320, height=240)
+        healthy.await_ready()
+        until(lambda: self.call_states() == ["idle-input"] * 2, "so can the second")
         before = self.watch.used()
         feeder = self.daemon.feed(frames=5, script="send:3:hang", width=640, height=360)
         self.assertEqual(feeder.result()["report"]["attempts"][0]["end"], "abandoned")
         after = self.watch.used()
-        self.assertEqual(after["sessions"], 1)
+        self.assertEqual(after["sessions"], 2)
         self.assertEqual(after["children"], before["children"])  # they share a worker
         self.assertGreater(after["memory"], before["memory"] + 640 * 360)
         self.assertGreater(after["fds"], before["fds"])
+        # One that ends well in the tainted worker: nothing is given back there any more.
+        self.assertEqual(healthy.result()["report"]["outcome"], "complete")
+        until(lambda: self.watch.used()["sessions"] == 1, "its session is given back")
+        self.assertEqual(self.watch.used()["memory"], after["memory"])
         self.watch.call("Cancel", session)
         neighbour.close()
 
