@@ -22,6 +22,10 @@ BUDGET_MS = 1500
 SLOW = {f"{call}Budget": f"{BUDGET_MS}ms" for call in ("Open", "Encode", "Flush", "Close")}
 
 
+SANITIZED = any(word in (BUILD / "vencd").read_bytes()
+                for word in (b"__asan_init", b"__tsan_init"))
+
+
 def may_look():
     """Whether a process of ours may look into one that is not dumpable."""
     probe = subprocess.Popen(["sleep", "60"])
@@ -130,6 +134,8 @@ class Flood(unittest.TestCase):
             messages = attempt["forensics"]["messages"]
             self.assertLessEqual(sum(map(len, messages)), 768)
             self.assertGreaterEqual(len(messages), 5)
+            if SANITIZED:
+                return  # all is passed on there: reports of a sanitizer must not be lost
             passed_on = daemon.messages().count("]: " + messages[0][:6])
             seconds = time.monotonic() - start
             self.assertLessEqual(passed_on, 20 * (seconds + 2) + 100)
