@@ -164,8 +164,8 @@ static void pace_cpu(struct stream *stream)
 }
 
 /*
- * The client has gone: the adapter finds its order socket closed, and ends. One that is paused finds
- * nothing, and nobody is left to whom its file would be worth waiting for.
+ * The client has gone: the adapter finds its order socket closed, and ends. One that is paused
+ * finds nothing, and nobody is left to whom its file would be worth waiting for.
  */
 void stream_forsake(struct supervisor *supervisor, const struct front *front, uint64_t seq)
 {
