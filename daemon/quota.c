@@ -85,9 +85,9 @@ const struct quota_charge quota_request = {{[QUOTA_REQUESTS] = 1}};
 /* A child: its pidfd, both ends of its wire and of its stderr; a worker has a pipe of its own. */
 const struct quota_charge quota_front = {{[QUOTA_CHILDREN] = 1, [QUOTA_FDS] = 5}};
 const struct quota_charge quota_worker = {{[QUOTA_CHILDREN] = 1, [QUOTA_FDS] = 7}};
-/* pidfd, stderr, its ends of two sockets, the front's of the order, input and output in both. */
+/* A child's, its ends of two sockets, the front's of the order, input and output in both. */
 const struct quota_charge quota_adapter = {
-	{[QUOTA_CHILDREN] = 1, [QUOTA_REQUESTS] = 1, [QUOTA_FDS] = 10}};
+	{[QUOTA_CHILDREN] = 1, [QUOTA_REQUESTS] = 1, [QUOTA_FDS] = 12}};
 
 /* We have lease and packet pipe, the worker an attempt's and its own, the front the reply's. */
 struct quota_charge quota_session_charge(uint64_t memory, unsigned attempts)

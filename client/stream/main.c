@@ -114,6 +114,7 @@ int main(void)
 		refuse(&result, r, text);
 	} else if (r < 0) {
 		console_say("no order: %s", strerror(-r));
+		vencd_disconnect(daemon);
 		return EXIT_FAILURE;
 	} else {
 		run(&adapter, daemon, &result);
