@@ -141,7 +141,8 @@ static int set_limits(enum wall_kind kind)
 
 /*
  * One thing that is thereby no longer possible: SVT-AV1 makes its threads real-time ones where it
- * may, which is as root, and they would go before the supervisor and all else on the host.
+ * may, which is as root, and they would go before the supervisor and all else on the host. It
+ * begins with the thread that warms it.
  */
 static int drop_capabilities(enum wall_kind kind)
 {
@@ -204,6 +205,14 @@ static const struct {
 	{WALL_LANDLOCK, wall_landlock},
 	{WALL_SECCOMP, wall_seccomp},
 };
+
+int wall_begin(enum wall_kind kind)
+{
+	int r = no_new_privs(kind);
+
+	r = r < 0 ? r : set_limits(kind);
+	return r < 0 ? r : drop_capabilities(kind);
+}
 
 int wall_enter(enum wall_kind kind, int wire, struct walls *ret)
 {

@@ -11,6 +11,12 @@
 #include "daemon/walls.h"
 
 /*
+ * Gives up what no library needs: privileges, capabilities, resources. For a kind that lets
+ * libraries do something before wall_enter(), which it does not replace. Returns 0 or -errno.
+ */
+int wall_begin(enum wall_kind kind);
+
+/*
  * Builds all walls of the kind, and says which stand. To be called once, while the process has one
  * thread and before it has read anything from wire or client: only threads made later are behind
  * the walls. wire is a socket to the supervisor, to learn whether it is gone already.

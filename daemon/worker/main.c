@@ -42,8 +42,11 @@ int main(void)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	encoders_warm();
-	r = wall_enter(WALL_WORKER, WIRE_FD, &walls);
+	r = wall_begin(WALL_WORKER);
+	if (r == 0) {
+		encoders_warm();
+		r = wall_enter(WALL_WORKER, WIRE_FD, &walls);
+	}
 	if (r < 0) {
 		fprintf(stderr, "vencd-worker: cannot build its walls: %s\n", strerror(-r));
 		_exit(EXIT_FAILURE);
