@@ -390,6 +390,9 @@ void request_handle(struct front *front, const union wire_message *message)
 	case WIRE_GET_REPORT:
 		on_get_report(front, &message->request);
 		return;
+	case WIRE_ENCODE_END:
+		stream_end(front, message->h.seq);
+		return;
 	case WIRE_ENCODE:
 		stream_start(front, &message->stream);
 		return;

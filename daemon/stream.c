@@ -22,6 +22,7 @@
 #include "daemon/sanitizer.h"
 #include "daemon/supervisor.h"
 
+#define LAST_NS (20 * UINT64_C(1000000000)) /* left to an adapter that nobody waits for */
 #define RESUME_SHARE 20 /* of a minute's CPU time has come, and a paused adapter goes on */
 
 enum stream_state {
@@ -48,6 +49,7 @@ struct stream {
 	uint64_t seq;              /* of the request */
 	enum stream_state state;
 	uint64_t cpu_ns; /* charged so far */
+	uint64_t end_ns; /* CLOCK_MONOTONIC when it is killed; 0: somebody waits for it */
 };
 
 static int sockets_create(struct stream_sockets *s)
@@ -190,6 +192,9 @@ void stream_tick(struct supervisor *supervisor)
 	LIST_FOREACH(stream, &supervisor->streams, entry)
 	if (stream->charged)
 		pace_cpu(stream);
+	LIST_FOREACH(stream, &supervisor->streams, entry)
+	if (stream->end_ns && supervisor_now_ns() > stream->end_ns)
+		child_kill(stream->child);
 }
 
 static void tell_ended(struct stream *stream, const siginfo_t *info)
@@ -336,7 +341,7 @@ void stream_start(struct front *front, const struct wire_stream *request)
 {
 	struct supervisor *sv = front->supervisor;
 	struct vencd_refusal why = {0};
-	struct quota_refusal refusal;
+	struct quota_refusal refusal = {0};
 	int r;
 
 	if (sv->state != SUPERVISOR_SERVING) {
@@ -370,6 +375,15 @@ void stream_drop_front(struct supervisor *supervisor, const struct front *front)
 		stream->front = NULL;
 		child_kill(stream->child);
 	}
+}
+
+void stream_end(struct front *front, uint64_t seq)
+{
+	struct stream *stream;
+
+	LIST_FOREACH(stream, &front->supervisor->streams, entry)
+	if (stream->front == front && stream->seq == seq)
+		stream->end_ns = supervisor_now_ns() + LAST_NS;
 }
 
 void stream_kill_all(struct supervisor *supervisor)

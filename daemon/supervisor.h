@@ -295,6 +295,8 @@ void stream_try(struct supervisor *supervisor);
 void stream_start(struct front *front, const struct wire_stream *request);
 void stream_forsake(struct supervisor *supervisor, const struct front *front, uint64_t seq);
 void stream_tick(struct supervisor *supervisor);
+/* Its client has gone, or has its answer: it ends soon, by itself or not. */
+void stream_end(struct front *front, uint64_t seq);
 void stream_kill_all(struct supervisor *supervisor);
 void stream_drop_front(struct supervisor *supervisor, const struct front *front);
 

@@ -195,6 +195,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_GET_REPORT] = REQUEST,
 	[WIRE_GET_WALLS] = PLAIN,
 	[WIRE_ENCODE] = STREAM(0),
+	[WIRE_ENCODE_END] = PLAIN,
 
 	[WIRE_PROBE] = {sizeof(struct wire_probe), 0, terminate_probe},
 	[WIRE_START] = {sizeof(struct wire_start), WIRE_START_FDS, terminate_start},

@@ -57,6 +57,7 @@ enum wire_type {
 	WIRE_GET_REPORT,
 	WIRE_GET_WALLS,
 	WIRE_ENCODE,
+	WIRE_ENCODE_END, /* nobody waits for the adapter of this ENCODE any more */
 
 	/* supervisor to worker */
 	WIRE_PROBE,
@@ -83,8 +84,8 @@ struct wire_header {
 };
 
 /*
- * PING, PONG, EXIT, DONE, LIST, LIST_QUOTA, GET_WALLS, WAIT_END, STOP, TAINT, KEEP, LET_GO: the
- * header alone.
+ * PING, PONG, EXIT, DONE, LIST, LIST_QUOTA, GET_WALLS, WAIT_END, STOP, TAINT, KEEP, LET_GO,
+ * ENCODE_END: the header alone.
  */
 struct wire_plain {
 	struct wire_header h;

@@ -54,7 +54,7 @@ struct encode {
 	LIST_ENTRY(encode) entry;
 	struct front *front;
 	struct client *client;
-	uint64_t seq;
+	uint64_t seq; /* of the request, once it was sent */
 	enum encode_state state;
 
 	int fds[2];             /* until they were sent */
@@ -87,6 +87,9 @@ static void encode_free(struct encode *e)
 		e->adapter->adapter_of = NULL;
 	if (e->report == REPORT_ASKED)
 		uplink_tell_plain(e->front, WIRE_WAIT_END, e->report_seq);
+	/* The closed order socket tells the adapter to end; should it not, the supervisor sees to it. */
+	if (e->seq && !e->end.known)
+		uplink_tell_plain(e->front, WIRE_ENCODE_END, e->seq);
 	sd_event_source_disable_unref(e->io);
 	sd_event_source_disable_unref(e->timer);
 	close_fd(&e->fds[0]);
@@ -139,6 +142,11 @@ int encode_start(struct client *client, const struct order *order)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+void encode_asked(struct encode *encode, uint64_t seq)
+{
+	encode->seq = seq;
 }
 
 /* Answering */

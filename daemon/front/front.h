@@ -149,6 +149,8 @@ int devices_reply(struct client *client);
 /* encode.c */
 struct order;
 int encode_start(struct client *client, const struct order *order);
+/* The supervisor was asked for its adapter. */
+void encode_asked(struct encode *encode, uint64_t seq);
 bool encode_handle(struct front *front, const union wire_message *message, const int *fds);
 /* The asking connection is gone. */
 void encode_drop(struct encode *encode);

@@ -130,6 +130,8 @@ static int encode(struct client *client, sd_json_variant *parameters)
 	r = ask(client, REQUEST_ENCODE, &m);
 	if (r < 0)
 		encode_drop(client->encode);
+	else
+		encode_asked(client->encode, client->seq);
 	return r;
 }
 
