@@ -300,6 +300,8 @@ void front_tick(struct front *front, uint64_t elapsed_ns)
 		return;
 	log_warning("the front of uid %u does not answer: killed", front->uid);
 	child_kill(front->child);
+	/* It may not die for long, and says no more for whom its adapters work. */
+	stream_drop_front(front->supervisor, front);
 }
 
 void front_refuse(

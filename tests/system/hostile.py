@@ -87,6 +87,8 @@ class Attack:
         assert line == "ready\n", f"the attack did not come about: {line!r}"
 
     def end(self):
+        if self.process.returncode is not None:
+            return
         self.process.stdin.close()
         try:
             self.process.wait(10)
