@@ -181,10 +181,14 @@ static void tick_all(struct supervisor *sv, uint64_t elapsed_ns)
 	session_progress(session);
 }
 
+static uint64_t tick_wanted_us(const struct supervisor *sv)
+{
+	return has_attempts(sv) ? sv->config.tick_ms * UINT64_C(1000) : FRONTS_TICK_US;
+}
+
 static void arm(struct supervisor *sv)
 {
-	uint64_t tick_us = sv->config.tick_ms * UINT64_C(1000);
-	uint64_t us = has_attempts(sv) ? tick_us : FRONTS_TICK_US;
+	uint64_t us = tick_wanted_us(sv);
 
 	sv->tick_ns = us * 1000;
 	(void)sd_event_source_set_time_relative(sv->tick, us);
@@ -209,8 +213,11 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
 void watch_wake(struct supervisor *supervisor)
 {
-	/* A tick that is due soon stays: new sessions must not put off the old ones' deadlines. */
-	if (supervisor->tick_ns && supervisor->tick_ns < FRONTS_TICK_US * 1000)
+	/*
+	 * A tick that is due soon enough stays: new sessions must not put off the old ones' deadlines,
+	 * nor a client that connects again and again those of all fronts.
+	 */
+	if (supervisor->tick_ns && supervisor->tick_ns <= tick_wanted_us(supervisor) * 1000)
 		return;
 	supervisor->last_tick_ns = supervisor_now_ns();
 	arm(supervisor);

@@ -7,12 +7,15 @@ The loop is put into the running program: the instruction that it will go on wit
 itself. What cannot be killed sleeps in a FUSE file that its client gave it.
 """
 
+import array
 import contextlib
+import fcntl
 import os
 import pathlib
 import platform
 import re
 import signal
+import termios
 import unittest
 
 import fuse
@@ -94,7 +97,7 @@ class Fronts(Base):
     @unittest.skipIf(fuse.why_not(), fuse.why_not())
     def test_one_that_does_not_die(self):
         """Its user gets another one, and no more than some; the others have theirs."""
-        with hostile.Users({"ConnectionsPerUser": 4000, "FrontsMax": 8}) as daemon:
+        with hostile.Users({"ConnectionsPerUser": 4000, "FdsPerUser": 60000, "FrontsMax": 8}) as daemon:
             attack = hostile.Attack(daemon, "fuse_file")
             self.addCleanup(attack.end)
             attack.await_ready()
@@ -124,14 +127,22 @@ class Fronts(Base):
 @unittest.skipIf(os.geteuid() != 0, "needs root, to be several users")
 class Adapters(Base):
 
-    def adapter(self, read):
-        """An Encode call, and its adapter, which waits for input."""
+    def adapter(self):
+        """An Encode call, its adapter, which waits for input, and the other end of that."""
         client = self.connect()
+        read, write = os.pipe()
+        os.write(write, CLIP.read_bytes()[:16])
         with open("/dev/null", "wb") as null:
             hostile_client.send_fds(client, hostile_client.message("Encode", ENCODE),
                                     [read, null.fileno()])
         os.close(read)
-        return client, until(lambda: self.daemon.children("vencd-stream"), "the adapter")[0]
+        until(lambda: self.unread(write) == 0, "the adapter reads")
+        return client, self.daemon.children("vencd-stream")[0], write
+
+    def unread(self, pipe):
+        count = array.array("i", [0])
+        fcntl.ioctl(pipe, termios.FIONREAD, count)
+        return count[0]
 
     def reply(self, client):
         data = b""
@@ -140,8 +151,7 @@ class Adapters(Base):
         return data.decode()
 
     def test_crash(self):
-        read, write = os.pipe()
-        client, pid = self.adapter(read)
+        client, pid, write = self.adapter()
         crash(pid)
         self.assertIn("AdapterFailed", self.reply(client))
         os.close(write)
@@ -151,9 +161,7 @@ class Adapters(Base):
     @unittest.skipUnless(platform.machine() in JUMP_TO_ITSELF, "no loop for this processor")
     def test_loop(self):
         """Nobody waits for it any more when its client has gone, and it is killed."""
-        read, write = os.pipe()
-        client, pid = self.adapter(read)
-        until(lambda: pathlib.Path(f"/proc/{pid}/syscall").read_text()[0].isdigit(), "it waits")
+        client, pid, write = self.adapter()
         loop_for_ever(pid)
         os.write(write, CLIP.read_bytes()[:4096])
         self.others()
