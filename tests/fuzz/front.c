@@ -324,7 +324,8 @@ static int hear(const struct plan *plan)
 	int requests = 0;
 
 	while (wire_receive(supervisor, &m, NULL, NULL) == 1) {
-		if (m.h.type == WIRE_CONNECTION_GONE || m.h.type == WIRE_WAIT_END)
+		if (m.h.type == WIRE_CONNECTION_GONE || m.h.type == WIRE_WAIT_END ||
+			m.h.type == WIRE_ENCODE_END)
 			continue;
 		requests++;
 		check_asked(&m);
