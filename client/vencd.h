@@ -176,8 +176,8 @@ struct vencd_session; /* a session on it */
 /*
  * Connects to the daemon at path (NULL: $VENCD_SOCKET, else /run/vencd/io.vencd.Encoder). Returns
  * -ENOENT or -ECONNREFUSED where no daemon listens, -EACCES where this user may not connect,
- * -EAGAIN where too many wait to be accepted. Does not wait. The caller owns *ret, to be given to
- * vencd_disconnect(). path is read during the call only.
+ * -EAGAIN where too many wait to be accepted: for these it waits, up to 5 s. The caller owns *ret,
+ * to be given to vencd_disconnect(). path is read during the call only.
  */
 int vencd_connect(struct vencd **ret, const char *path);
 

@@ -18,12 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/libvencd/connection.h"
 
+#define CONNECT_S 5
 #define DEFAULT_SOCKET "/run/vencd/io.vencd.Encoder"
 
 uint64_t now_us(void)
@@ -107,14 +109,31 @@ static int connect_path(int fd, const char *path)
 	return r;
 }
 
+/* Where many connect at once, the daemon's queue is full for a moment: the kernel waits for room. */
+static int connect_in_time(int fd, const char *path)
+{
+	const struct timeval limit = {.tv_sec = CONNECT_S}, none = {0};
+	int r;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -errno;
+	r = connect_path(fd, path);
+	if (r < 0)
+		return r;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none)) < 0 ||
+		fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
 static int open_socket(const char *path)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	r = connect_path(fd, path);
+	r = connect_in_time(fd, path);
 	if (r < 0) {
 		close(fd);
 		return r;
