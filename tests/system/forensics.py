@@ -148,7 +148,7 @@ class Silent(unittest.TestCase):
         """It is looked at before it is killed, and its sessions end as unresponsive."""
         silent = BUILD.resolve() / "tests/system/silent"
         with Programs(vencd_worker=f"exec {silent}") as programs, \
-                Daemon({"WorkerAnswer": "1s"}, programs=programs.path) as daemon:
+                Daemon({"WorkerAnswer": "3s"}, programs=programs.path) as daemon:
             report = daemon.feed(frames=24).result()["report"]
             attempt = report["attempts"][0]
             self.assertEqual((attempt["end"], attempt["call"]), ("unresponsive", "start"), report)
