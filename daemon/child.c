@@ -3,9 +3,9 @@
 
 /*
  * Child processes. Every child starts with an environment by allow-list, /dev/null as stdin and
- * stdout, a socket to us as stderr (child_stderr.c), its wire, and for an adapter two sockets to the
- * front. The signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does not
- * die in KillGrace is a tombstone: counted by its owner, never waited for.
+ * stdout, a socket to us as stderr (child_stderr.c), its wire, and for an adapter two sockets to
+ * the front. The signals sent are SIGKILL, and SIGSTOP and SIGCONT to pause one. A child that does
+ * not die in KillGrace is a tombstone: counted by its owner, never waited for.
  *
  * No fd is ever received from a child: wire_receive() is called with no room for any.
  */

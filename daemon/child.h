@@ -82,8 +82,8 @@ void child_pause(struct child *child);
 void child_resume(struct child *child);
 
 /*
- * Sends it now or not at all: where what is queued must not be closed here. Returns 0, -EAGAIN where
- * the child does not keep up, -EPIPE where it is gone, or what sending met.
+ * Sends it now or not at all: where what is queued must not be closed here. Returns 0, -EAGAIN
+ * where the child does not keep up, -EPIPE where it is gone, or what sending met.
  */
 int child_send_now(struct child *child, void *message, const int *fds, unsigned n);
 

@@ -11,10 +11,10 @@
  * printable, kept in a ring of a few bytes and passed on as lines of the log, so many a second.
  *
  * A socket and no pipe: the two ends of a pipe share a lock, which a writer holds while its bytes
- * are copied, and whose memory is a wedged driver's would hold for good, with us behind it. A socket
- * can carry descriptors, whose closing may block; the kernel is told to refuse them where it can
- * (Linux 6.16). In builds with a sanitizer the child's end blocks and all is passed on: reports of a
- * sanitizer are for the person who tests.
+ * are copied, and whose memory is a wedged driver's would hold for good, with us behind it. A
+ * socket can carry descriptors, whose closing may block; the kernel is told to refuse them where it
+ * can (Linux 6.16). In builds with a sanitizer the child's end blocks and all is passed on: reports
+ * of a sanitizer are for the person who tests.
  */
 
 #include "daemon/child_stderr.h"

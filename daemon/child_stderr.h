@@ -4,8 +4,8 @@
 #define VENCD_CHILD_STDERR_H
 
 /*
- * What a child and the libraries in it write to stderr: a socket that the supervisor drains. The last
- * bytes are kept for reports, lines are passed on to the log.
+ * What a child and the libraries in it write to stderr: a socket that the supervisor drains. The
+ * last bytes are kept for reports, lines are passed on to the log.
  */
 
 #include <stdbool.h>

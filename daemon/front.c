@@ -7,8 +7,8 @@
  * the last that is closed. A front that does not answer in WorkerAnswer is killed, which costs its
  * own uid its connections; sessions live on, their clients hold the memory.
  *
- * A front can be made unkillable by what it was sent (a file of a FUSE that does not answer), and is
- * replaced all the same: FRONTS_PER_USER times, so that no user takes the places of the others.
+ * A front can be made unkillable by what it was sent (a file of a FUSE that does not answer), and
+ * is replaced all the same: FRONTS_PER_USER times, so that no user takes the places of the others.
  */
 
 #include <errno.h>

@@ -44,8 +44,8 @@ void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * The same with further journal fields, one a line: "VENCD_SESSION=7\nVENCD_UID=1000". Of those that
- * do not fit into LOG_FIELDS_MAX none is kept, and at most LOG_FIELDS are written.
+ * The same with further journal fields, one a line: "VENCD_SESSION=7\nVENCD_UID=1000". Of those
+ * that do not fit into LOG_FIELDS_MAX none is kept, and at most LOG_FIELDS are written.
  */
 #define LOG_FIELDS 16u
 void log_message_about(enum log_level level, const char *fields, const char *format, ...)

@@ -4,8 +4,8 @@
 #define VENCD_SESSION_MEMORY_H
 
 /*
- * All memory and sockets of a session in the making: created in one go, handed to client and worker,
- * and closed again but for what the supervisor keeps.
+ * All memory and sockets of a session in the making: created in one go, handed to client and
+ * worker, and closed again but for what the supervisor keeps.
  */
 
 #include "client/plane/plane.h"

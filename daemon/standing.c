@@ -43,8 +43,9 @@ int standing_refuses(
 	missing &= supervisor->required_walls;
 	if (missing == 0)
 		return 0;
-	snprintf(why, STANDING_WHY_MAX, "RequireWalls demands that %s stands behind: %s; this "
-		"kernel has no such wall", wall_kind_name(kind), walls_print(missing, text));
+	snprintf(why, STANDING_WHY_MAX,
+		"RequireWalls demands that %s stands behind: %s; this kernel has no such wall",
+		wall_kind_name(kind), walls_print(missing, text));
 	return -EPERM;
 }
 

@@ -272,8 +272,8 @@ static int stream_spawn(struct stream *stream)
 
 /*
  * It has not been told what to read yet, so the limit is there before it can be met, and nothing
- * that it becomes can raise it. The frame pool is shared memory and no part of it. A sanitizer's own
- * memory would not fit: such a build has no limit.
+ * that it becomes can raise it. The frame pool is shared memory and no part of it. A sanitizer's
+ * own memory would not fit: such a build has no limit.
  */
 static void limit_memory(struct child *child, uint64_t bytes)
 {

@@ -212,9 +212,10 @@ uint64_t supervisor_now_ns(void);  /* CLOCK_MONOTONIC */
 uint64_t supervisor_wall_us(void); /* CLOCK_REALTIME */
 
 /*
- * keeper.c: closing a connection can take as long as its client likes. keeper_hold() gives a copy to
- * the keeper, so that ours is not the last; keeper_let_go() closes ours and then the keeper's. Nothing
- * else is held in between. keeper_close() does both. fds stay the caller's where hold fails.
+ * keeper.c: closing a connection can take as long as its client likes. keeper_hold() gives a copy
+ * to the keeper, so that ours is not the last; keeper_let_go() closes ours and then the keeper's.
+ * Nothing else is held in between. keeper_close() does both. fds stay the caller's where hold
+ * fails.
  */
 int keeper_hold(struct supervisor *supervisor, int fd);
 void keeper_let_go(struct supervisor *supervisor, int fd);

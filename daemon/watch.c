@@ -214,8 +214,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 void watch_wake(struct supervisor *supervisor)
 {
 	/*
-	 * A tick that is due soon enough stays: new sessions must not put off the old ones' deadlines,
-	 * nor a client that connects again and again those of all fronts.
+	 * A tick that is due soon enough stays: new sessions must not put off the old ones'
+	 * deadlines, nor a client that connects again and again those of all fronts.
 	 */
 	if (supervisor->tick_ns && supervisor->tick_ns <= tick_wanted_us(supervisor) * 1000)
 		return;

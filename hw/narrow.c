@@ -319,8 +319,8 @@ static int narrow_frame_rate(const struct narrowing *n)
 		return 0;
 	set_value(n, "%d/%d", rate.num, rate.den);
 	snprintf(range, sizeof(range), "1 to %d, or rate control quality", (int)most);
-	return refuse(n, -EOPNOTSUPP, "frameRate", range,
-		"%s cannot count bits at this frame rate", n->limits->title);
+	return refuse(n, -EOPNOTSUPP, "frameRate", range, "%s cannot count bits at this frame rate",
+		n->limits->title);
 }
 
 static int narrow_quality(const struct narrowing *n)

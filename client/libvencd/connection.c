@@ -109,7 +109,9 @@ static int connect_path(int fd, const char *path)
 	return r;
 }
 
-/* Where many connect at once, the daemon's queue is full for a moment: the kernel waits for room. */
+/*
+ * Where many connect at once, the daemon's queue is full for a moment: the kernel waits for room.
+ */
 static int connect_in_time(int fd, const char *path)
 {
 	const struct timeval limit = {.tv_sec = CONNECT_S}, none = {0};

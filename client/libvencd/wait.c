@@ -3,9 +3,9 @@
 
 /*
  * Waking and being woken. The worker and the supervisor write a byte to the attempt's packet
- * socket only while we say that we sleep, so the order is: empty the sockets, say so, look once more, poll.
- * All packet sockets and the lease stand in one epoll descriptor. The lease hangs up when the
- * supervisor is gone, whatever still holds the others.
+ * socket only while we say that we sleep, so the order is: empty the sockets, say so, look once
+ * more, poll. All packet sockets and the lease stand in one epoll descriptor. The lease hangs up
+ * when the supervisor is gone, whatever still holds the others.
  */
 
 #include <errno.h>

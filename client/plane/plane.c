@@ -7,8 +7,8 @@
  * A layout is a function of size, format, slots and attempts alone. A receiver therefore checks one
  * by making it again: nothing in it has to be believed, and no bound has to be checked twice.
  *
- * A wake-up is a byte in a socket (or, within a process, a pipe) and carries no meaning; what there is to do stands in the indices.
- * This file maps and makes no memory, and knows no session.
+ * A wake-up is a byte in a socket (or, within a process, a pipe) and carries no meaning; what there
+ * is to do stands in the indices. This file maps and makes no memory, and knows no session.
  */
 
 #include "client/plane/plane.h"

@@ -3,7 +3,8 @@
 
 /*
  * Limits of one input. A few bytes can ask for gigabytes (a picture of 30000x30000 zeros), for
- * hours (a million packets that are none), or never come to anything (an endless stream of stuffing).
+ * hours (a million packets that are none), or never come to anything (an endless stream of
+ * stuffing).
  *
  * Memory is limited by the kernel, where whoever started us said so (RLIMIT_DATA; of an adapter the
  * setting AdapterMemory): the session's pool is shared memory and no part of it. A decoder's

@@ -154,13 +154,14 @@ static void check_device(struct findings *f, sd_json_variant *device)
 	const char *encoder = field_text(device, "encoder"), *state = field_text(device, "state");
 	bool proven = strcmp(state, "proven") == 0;
 	bool wanted = strcmp(state, "absent") != 0 && strcmp(state, "disabled") != 0;
+	enum state unproven = wanted ? STATE_BAD : STATE_NOTE;
+	const char *more = field_text(device, proven ? "version" : "detail");
 
 	if (is_for_tests(device))
 		return;
-	add(f, proven ? STATE_GOOD : wanted ? STATE_BAD : STATE_NOTE, encoder,
+	add(f, proven ? STATE_GOOD : unproven, encoder,
 		proven ? "" : "see `vencctl devices` and the daemon's log", "%s on %s%s%s", state,
-		field_text(device, "device"), proven ? ": " : *field_text(device, "detail") ? ": " : "",
-		field_text(device, proven ? "version" : "detail"));
+		field_text(device, "device"), *more ? ": " : "", more);
 }
 
 static void check_devices(struct findings *f, sd_json_variant *reply)
@@ -195,7 +196,9 @@ static void check_daemon(struct findings *f, struct tool *tool)
 	} else {
 		add(f, STATE_GOOD, "daemon", "", "vencd %s answers at %.100s, runs as uid %llu",
 			field_text(walls, "version"),
-			tool->private ? "a private connection" : socket ? socket : "its socket",
+			tool->private    ? "a private connection"
+				: socket ? socket
+					 : "its socket",
 			(unsigned long long)field_number(walls, "uid"));
 		check_walls(f, walls);
 		check_devices(f, devices);
@@ -245,8 +248,7 @@ static int print_json(const struct tool *tool, const struct findings *f)
 				SD_JSON_BUILD_STRING(finding->advice)));
 	}
 	r = r < 0 ? r
-		  : sd_json_buildo(&v,
-			    SD_JSON_BUILD_PAIR_BOOLEAN("healthy", f->worst != STATE_BAD),
+		  : sd_json_buildo(&v, SD_JSON_BUILD_PAIR_BOOLEAN("healthy", f->worst != STATE_BAD),
 			    SD_JSON_BUILD_PAIR_VARIANT("findings", rows));
 	r = r < 0 ? tool_failed(tool, "cannot make the list of findings", r) : tool_print(tool, v);
 	sd_json_variant_unref(rows);

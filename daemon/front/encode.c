@@ -87,7 +87,10 @@ static void encode_free(struct encode *e)
 		e->adapter->adapter_of = NULL;
 	if (e->report == REPORT_ASKED)
 		uplink_tell_plain(e->front, WIRE_WAIT_END, e->report_seq);
-	/* The closed order socket tells the adapter to end; should it not, the supervisor sees to it. */
+	/*
+	 * The closed order socket tells the adapter to end; should it not, the supervisor sees to
+	 * it.
+	 */
 	if (e->seq && !e->end.known)
 		uplink_tell_plain(e->front, WIRE_ENCODE_END, e->seq);
 	sd_event_source_disable_unref(e->io);

@@ -35,7 +35,7 @@
 #endif
 
 #define FS_ABI_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define NET_TCP 3ULL  /* bind and connect */
+#define NET_TCP 3ULL   /* bind and connect */
 #define SCOPE_ALL 3ULL /* abstract sockets and signals */
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 

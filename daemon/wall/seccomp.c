@@ -201,7 +201,7 @@ static const struct row rows[] = {
 	{FOR_ALL, SYS_userfaultfd, REFUSE},
 	{FOR_ALL, SYS_perf_event_open, REFUSE},
 
-	/* What only an intruder asks for. LeakSanitizer and its like do some of it. */
+/* What only an intruder asks for. LeakSanitizer and its like do some of it. */
 #if !HAS_SANITIZER
 	{FOR_ALL, SYS_execve, END},
 	{FOR_ALL, SYS_ptrace, END},
@@ -240,8 +240,7 @@ static void emit(struct program *p, struct sock_filter instruction)
 	p->code[p->n++] = instruction;
 }
 
-#define LOAD(offset) \
-	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
+#define LOAD(offset) (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
 #define RETURN(verdict) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (verdict))
 #define IF(how, k, then, otherwise) \
 	(struct sock_filter) BPF_JUMP(BPF_JMP | (how) | BPF_K, (uint32_t)(k), (then), (otherwise))

@@ -3,8 +3,8 @@
 
 /*
  * Mapping a session. Memory must be sealed against shrinking and of exactly the size that its
- * layout gives, or an access could fault; sockets must be non-blocking, or a wake-up could wait. The
- * control page is not mapped: the commit word says all that a worker needs to know.
+ * layout gives, or an access could fault; sockets must be non-blocking, or a wake-up could wait.
+ * The control page is not mapped: the commit word says all that a worker needs to know.
  *
  * Session memory stays out of core files.
  */

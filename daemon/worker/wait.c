@@ -6,7 +6,8 @@
  * of the library), acts on it, and sleeps only if that view still holds once it has said that it
  * sleeps: whatever moved in between is seen, whoever moved it.
  *
- * A hang-up of the client's socket means nothing here: the supervisor knows whether the client lives.
+ * A hang-up of the client's socket means nothing here: the supervisor knows whether the client
+ * lives.
  */
 
 #include <errno.h>

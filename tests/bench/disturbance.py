@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The vencd authors
-"""What one user's latency is while another user does all that the system tests know to be hostile."""
+"""One user's latency while another does all that the system tests know to be hostile."""
 import os
 import pathlib
 import subprocess

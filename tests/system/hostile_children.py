@@ -97,7 +97,8 @@ class Fronts(Base):
     @unittest.skipIf(fuse.why_not(), fuse.why_not())
     def test_one_that_does_not_die(self):
         """Its user gets another one, and no more than some; the others have theirs."""
-        with hostile.Users({"ConnectionsPerUser": 4000, "FdsPerUser": 60000, "FrontsMax": 8}) as daemon:
+        settings = {"ConnectionsPerUser": 4000, "FdsPerUser": 60000, "FrontsMax": 8}
+        with hostile.Users(settings) as daemon:
             attack = hostile.Attack(daemon, "fuse_file")
             self.addCleanup(attack.end)
             attack.await_ready()

@@ -234,7 +234,8 @@ class Memory(Base):
         return ring
 
     def report(self, ring):
-        self.assertIsNone(ring.connection.call("Cancel", {**ring.name, "cause": "asked"})[0] or None)
+        cancel = {**ring.name, "cause": "asked"}
+        self.assertIsNone(ring.connection.call("Cancel", cancel)[0] or None)
         return check_report(ring.connection.call("GetReport", ring.name)[0]["report"])
 
     def test_submit_rings(self):
@@ -282,7 +283,7 @@ class Memory(Base):
                 fcntl.fcntl(ring.fds[place], fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)
 
     def reopen_as(self, uid, fd):
-        """Whether another user than the daemon's can make a descriptor writable that it was given."""
+        """Whether another user than the daemon's can make its descriptor writable."""
         if (child := os.fork()) == 0:
             os.setgid(uid)
             os.setuid(uid)

@@ -52,8 +52,9 @@ class Frozen:
 class Tombstone(unittest.TestCase):
 
     def test_counted_and_never_waited_for(self):
-        with Frozen() as frozen, Programs(vencd_worker=(
-                f"exec 2>>{frozen.path}/worker && exec {BUILD.resolve()}/vencd-worker")) as programs:
+        worker = f"exec {BUILD.resolve()}/vencd-worker"
+        with Frozen() as frozen, Programs(
+                vencd_worker=f"exec 2>>{frozen.path}/worker && {worker}") as programs:
             settings = {"KillGrace": "300ms", "TombstonesMax": 2, "WarmWorkers": 4,
                         "SessionsPerWorker": 1, "StopTimeout": "1s"}
             with Daemon(settings, log=frozen.path / "log",
