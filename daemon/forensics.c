@@ -178,8 +178,8 @@ static void log_bad_end(const struct attempt *attempt, const struct attempt_repo
 
 	TEXT(fields,
 		"MESSAGE_ID=%s\nVENCD_SESSION=%lu\nVENCD_UID=%u\nVENCD_ENCODER=%s\nVENCD_PID=%d\n"
-		"VENCD_TID=%u\nVENCD_CALL=%s\nVENCD_WAITED_MS=%u\nVENCD_SIGNAL=%u\nVENCD_SYSCALL=%s\n"
-		"VENCD_WCHAN=%s",
+		"VENCD_TID=%u\nVENCD_CALL=%s\nVENCD_WAITED_MS=%u\nVENCD_SIGNAL=%u\n"
+		"VENCD_SYSCALL=%s\nVENCD_WCHAN=%s",
 		message_ids[report->end], (unsigned long)session->id, session->uid, report->encoder,
 		pid, f->tid, slot_call_name(report->call), report->waited_ms, report->signal,
 		f->thread.syscall, f->thread.wchan);

@@ -48,7 +48,8 @@ class Forensics(unittest.TestCase):
         self.assertEqual(forensics["inspected"], "in call", forensics)
         self.assertRegex(forensics["state"], "^S ")
         self.assertRegex(forensics["thread"], "^run-[0-9]+$")
-        self.assertEqual(forensics["syscall"], "pause", forensics)  # what the null encoder sleeps in
+        # What the null encoder sleeps in.
+        self.assertEqual(forensics["syscall"], "pause", forensics)
         self.assertRegex(forensics["wchan"], "pause|none", forensics)
         self.assertRegex(forensics["stack"][0], "pause|not permitted", forensics)
 

@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """A planted secret shows up nowhere: in the userinfo of an input's URL, in an input's metadata.
 
-The inputs are files whose names are such URLs ("http:" is a folder like any other), so that runs get
-as far as a report, and further: refused, broken half-way, killed under the encoder. Looked through
-are the daemon's log at debug level, every report and list, the command lines and environments of all
-its processes, and what vencctl prints. A session's label is its client's own word: it is in the
+The inputs are files whose names are such URLs ("http:" is a folder like any other), so that runs
+get as far as a report, and further: refused, broken half-way, killed under the encoder. Looked
+through are the daemon's log at debug level, every report and list, the command lines and
+environments of all its processes, and what vencctl prints. A session's label is its client's own word: it is in the
 report and the list of sessions for that client to see, and in no log.
 """
 
@@ -81,8 +81,8 @@ class Secrets(unittest.TestCase):
         """Runs vencctl where the URL is the name of a file; gives what it said and its result."""
         process = subprocess.Popen(
             [BUILD.resolve() / "vencctl", "--socket", daemon.socket, "--json", "encode", url, "-o",
-             out, "--codec", "h264", "--speed", "13", *arguments], cwd=self.path, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+             out, "--codec", "h264", "--speed", "13", *arguments], cwd=self.path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while process.poll() is None:
             self.look_at_processes(daemon)
             try:
