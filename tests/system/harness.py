@@ -94,7 +94,8 @@ class Daemon:
         self.notify.settimeout(LIMIT)
         self.process = subprocess.Popen(
             [pathlib.Path(programs) / "vencd", "--config", self.config, *arguments],
-            stderr=self.log, env={**os.environ, "NOTIFY_SOCKET": str(path / "notify"), **(environment or {})})
+            stderr=self.log,
+            env={**os.environ, "NOTIFY_SOCKET": str(path / "notify"), **(environment or {})})
         self.await_notification("READY=1")
 
     def await_notification(self, what):
