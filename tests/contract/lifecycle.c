@@ -3,8 +3,10 @@
 
 /* When the functions may be called, and when a frame is let go of. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/contract/cases.h"
 #include "tests/contract/check.h"
@@ -96,7 +98,11 @@ static void flush_close(const struct encoder_limits *limits)
 	end(&s, 1);
 }
 
-/* What the library refuses by itself ends in a status and its own words, not on stderr. */
+/*
+ * What the library refuses by itself ends in a status and its own words. Errors stand on stderr as
+ * well, from where the supervisor takes a wedged call's last messages; in no other case is a line
+ * written there.
+ */
 static void says_why(const struct encoder_limits *limits)
 {
 	struct session s = {0};
@@ -112,6 +118,8 @@ static void says_why(const struct encoder_limits *limits)
 	REQUIRE(encoder_status_class(status) != ENCODER_CLASS_NONE, "a picture without columns: %s",
 		encoder_status_name(status));
 	REQUIRE(strlen(s.run.text) > 20, "refused with nothing but \"%s\"", s.run.text);
+	REQUIRE(ftruncate(STDERR_FILENO, 0) == 0 && lseek(STDERR_FILENO, 0, SEEK_SET) == 0,
+		"what was said cannot be forgotten: %s", strerror(errno));
 }
 
 /* One instance after another in one process. */

@@ -302,11 +302,11 @@ class Adapters(QuotaTest):
         self.check_zero()
         cost = row["used"]  # ms that the whole file takes
         self.watch.close()
-        self.start(AdapterCpuPerUser=f"{max(cost * 3 // 4, 1)}ms")
+        self.start(AdapterCpuPerUser=f"{max(cost // 2, 1)}ms")
         encode = self.encode()
         until(lambda: "T" in self.states(), "it is paused")
         refused = self.encode().reply()
-        self.check_refused(refused, "AdapterCpuPerUser", max(cost * 3 // 4, 1))
+        self.check_refused(refused, "AdapterCpuPerUser", max(cost // 2, 1))
         self.assertEqual(refused["parameters"]["unit"], "ms/min")
         # Late, and whole.
         encode.socket.settimeout(LIMIT * 3)
