@@ -50,6 +50,14 @@ static size_t sequence(const uint8_t *s)
 	return 0;
 }
 
+#define DELETE 0x7f /* sd-json writes it as it is, and refuses to read it */
+
+int text_build(sd_json_variant **ret, const char *name, void *userdata)
+{
+	(void)name;
+	return userdata ? text_new(userdata, ret) : sd_json_variant_new_null(ret);
+}
+
 int text_new(const char *text, sd_json_variant **ret)
 {
 	char *copy = strdup(text);
@@ -61,7 +69,7 @@ int text_new(const char *text, sd_json_variant **ret)
 		size_t n = sequence(s);
 
 		/* Some code points are no characters; sd-json refuses those, too. */
-		if (n == 0 || (n == 1 && *s < ' ' && *s != '\n' && *s != '\t')) {
+		if (n == 0 || *s == DELETE || (n == 1 && *s < ' ' && *s != '\n' && *s != '\t')) {
 			*s = '?';
 			n = 1;
 		}
@@ -87,7 +95,7 @@ int text_add(sd_json_variant **v, const char *field, const char *text)
 }
 
 #define UNSIGNED(name, value) SD_JSON_BUILD_PAIR_UNSIGNED(name, value)
-#define STRING(name, value) SD_JSON_BUILD_PAIR_STRING(name, value)
+#define STRING(name, value) TEXT_PAIR(name, value)
 
 int session_to_json(const struct wire_session *s, sd_json_variant **ret)
 {

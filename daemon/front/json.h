@@ -35,4 +35,8 @@ int wall_names_add(sd_json_variant **v, const char *field, uint32_t walls);
 int text_add(sd_json_variant **v, const char *field, const char *text);
 int text_new(const char *text, sd_json_variant **ret);
 
+/* The same as a field of sd_json_buildo(): there when it is empty, too, and null for NULL. */
+int text_build(sd_json_variant **ret, const char *name, void *userdata);
+#define TEXT_PAIR(name, text) SD_JSON_BUILD_PAIR_CALLBACK(name, text_build, (void *)(text))
+
 #endif

@@ -21,7 +21,7 @@ static int add_parameter(
 	sd_json_variant **v, const struct client *client, const struct wire_refused *refused)
 {
 	const struct vencd_refusal *why = &refused->refusal;
-	int r = sd_json_variant_set_field_string(v, "parameter", why->parameter);
+	int r = text_add(v, "parameter", why->parameter);
 
 	(void)client;
 	r = r < 0 ? r : text_add(v, "value", why->value);
@@ -51,12 +51,11 @@ static int add_limit(
 	sd_json_variant **v, const struct client *client, const struct wire_refused *refused)
 {
 	(void)client;
-	return sd_json_variant_merge_objectbo(v,
-		SD_JSON_BUILD_PAIR_STRING("name", refused->refusal.parameter),
+	return sd_json_variant_merge_objectbo(v, TEXT_PAIR("name", refused->refusal.parameter),
 		SD_JSON_BUILD_PAIR_UNSIGNED("limit", refused->limit),
 		SD_JSON_BUILD_PAIR_UNSIGNED("used", refused->used),
 		SD_JSON_BUILD_PAIR_UNSIGNED("asked", refused->asked),
-		SD_JSON_BUILD_PAIR_STRING("unit", refused->unit));
+		TEXT_PAIR("unit", refused->unit));
 }
 
 static int add_id(

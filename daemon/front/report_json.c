@@ -17,7 +17,7 @@
 #include "daemon/slot.h"
 
 #define UNSIGNED(name, value) SD_JSON_BUILD_PAIR_UNSIGNED(name, value)
-#define STRING(name, value) SD_JSON_BUILD_PAIR_STRING(name, value)
+#define STRING(name, value) TEXT_PAIR(name, value)
 #define IF_UNSIGNED(given, name, value) \
 	SD_JSON_BUILD_PAIR_CONDITION(given, name, SD_JSON_BUILD_UNSIGNED(value))
 
