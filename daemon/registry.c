@@ -22,6 +22,7 @@ static int on_push(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
+	registry->pushed_us = supervisor_now_ns() / 1000;
 	LIST_FOREACH(front, &registry->supervisor->fronts, entry)
 	if (front->ready)
 		front_push_devices(front);
@@ -31,10 +32,14 @@ static int on_push(sd_event_source *source, uint64_t usec, void *userdata)
 void registry_changed(struct registry *registry)
 {
 	int enabled = SD_EVENT_OFF;
+	uint64_t since_us;
 
 	if (!registry->push || sd_event_source_get_enabled(registry->push, &enabled) < 0 || enabled)
 		return;
-	(void)sd_event_source_set_time_relative(registry->push, PUSH_DELAY_US);
+	/* At once, but for those that follow: a client that looks after its report sees its cost. */
+	since_us = supervisor_now_ns() / 1000 - registry->pushed_us;
+	(void)sd_event_source_set_time_relative(
+		registry->push, since_us < PUSH_DELAY_US ? PUSH_DELAY_US - since_us : 0);
 	(void)sd_event_source_set_enabled(registry->push, SD_EVENT_ONESHOT);
 }
 
@@ -88,7 +93,7 @@ int registry_start(struct registry *registry, struct supervisor *supervisor)
 	registry->supervisor = supervisor;
 	verdict_init(registry);
 	r = sd_event_add_time_relative(
-		supervisor->event, &registry->push, CLOCK_MONOTONIC, 0, 0, on_push, registry);
+		supervisor->event, &registry->push, CLOCK_MONOTONIC, 0, 1000, on_push, registry);
 	if (r < 0)
 		return r;
 	for (const struct encoder_limits *l = encoder_catalogue; l->name; l++) {

@@ -38,6 +38,7 @@ struct registry {
 	unsigned probes; /* processes of probes that are not dead, tombstones included */
 	struct blame blame;
 	sd_event_source *push; /* changes are told to fronts in one go */
+	uint64_t pushed_us;    /* when they were last */
 };
 
 /* Fills the registry from the catalogue and the configuration and starts all probes. */
