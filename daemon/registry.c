@@ -50,6 +50,7 @@ struct wire_device *registry_row(struct registry *registry, const struct encoder
 
 static void fill_row(struct encoder_entry *entry, const struct encoder_limits *limits)
 {
+	const struct encoder_reach *reach = &limits->reach;
 	struct wire_device *row = &entry->row;
 
 	row->h = (struct wire_header){.type = WIRE_DEVICE, .size = sizeof(*row)};
@@ -59,13 +60,13 @@ static void fill_row(struct encoder_entry *entry, const struct encoder_limits *l
 	snprintf(row->backend, sizeof(row->backend), "%s", vencd_backend_name(limits->backend));
 	snprintf(row->encoder, sizeof(row->encoder), "%s", limits->name);
 	row->codec = limits->codec;
-	row->min_width = limits->min_width;
-	row->min_height = limits->min_height;
-	row->max_width = limits->max_width;
-	row->max_height = limits->max_height;
-	row->size_multiple = limits->size_multiple;
-	row->formats = limits->formats | limits->formats_converted;
-	memcpy(row->rate_controls, limits->rate_controls, sizeof(row->rate_controls));
+	row->min_width = reach->min_width;
+	row->min_height = reach->min_height;
+	row->max_width = reach->max_width;
+	row->max_height = reach->max_height;
+	row->size_multiple = reach->size_multiple;
+	row->formats = reach->formats | reach->formats_converted;
+	memcpy(row->rate_controls, reach->rate_controls, sizeof(row->rate_controls));
 	row->quality_min = limits->quality_min;
 	row->quality_max = limits->quality_max;
 }

@@ -19,6 +19,14 @@ static const char *const call_names[SLOT_CALL_MAX] = {
 	[SLOT_CALL_RECEIVE] = "receive",
 	[SLOT_CALL_FLUSH] = "flush",
 	[SLOT_CALL_CLOSE] = "close",
+	[SLOT_CALL_DEVICE] = "device",
+	[SLOT_CALL_FRAMES] = "frames",
+	[SLOT_CALL_CODEC] = "codec",
+	[SLOT_CALL_SURFACE] = "surface",
+	[SLOT_CALL_UPLOAD] = "upload",
+	[SLOT_CALL_FREE_CODEC] = "free-codec",
+	[SLOT_CALL_FREE_FRAMES] = "free-frames",
+	[SLOT_CALL_FREE_DEVICE] = "free-device",
 };
 
 static const char *const state_names[] = {

@@ -57,11 +57,20 @@ enum slot_call {
 	SLOT_CALL_NONE,
 	SLOT_CALL_START, /* worker started, attempt handed over, thread running */
 	SLOT_CALL_PROBE,
-	SLOT_CALL_OPEN,
+	SLOT_CALL_OPEN, /* what comes before the first step of an open */
 	SLOT_CALL_SEND,
 	SLOT_CALL_RECEIVE,
 	SLOT_CALL_FLUSH, /* flush, and every receive after it */
 	SLOT_CALL_CLOSE,
+	/* Steps of open, send and close, of encoders that have such: enum encoder_step. */
+	SLOT_CALL_DEVICE,
+	SLOT_CALL_FRAMES,
+	SLOT_CALL_CODEC,
+	SLOT_CALL_SURFACE,
+	SLOT_CALL_UPLOAD,
+	SLOT_CALL_FREE_CODEC,
+	SLOT_CALL_FREE_FRAMES,
+	SLOT_CALL_FREE_DEVICE,
 	SLOT_CALL_MAX,
 };
 

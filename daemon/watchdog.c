@@ -77,6 +77,14 @@ static const size_t call_budget[SLOT_CALL_MAX] = {
 	[SLOT_CALL_RECEIVE] = offsetof(struct config, encode_budget_ms),
 	[SLOT_CALL_FLUSH] = offsetof(struct config, flush_budget_ms),
 	[SLOT_CALL_CLOSE] = offsetof(struct config, close_budget_ms),
+	[SLOT_CALL_DEVICE] = offsetof(struct config, open_budget_ms),
+	[SLOT_CALL_FRAMES] = offsetof(struct config, open_budget_ms),
+	[SLOT_CALL_CODEC] = offsetof(struct config, open_budget_ms),
+	[SLOT_CALL_SURFACE] = offsetof(struct config, encode_budget_ms),
+	[SLOT_CALL_UPLOAD] = offsetof(struct config, encode_budget_ms),
+	[SLOT_CALL_FREE_CODEC] = offsetof(struct config, close_budget_ms),
+	[SLOT_CALL_FREE_FRAMES] = offsetof(struct config, close_budget_ms),
+	[SLOT_CALL_FREE_DEVICE] = offsetof(struct config, close_budget_ms),
 };
 
 uint32_t watchdog_budget_ms(const struct config *config, uint64_t word, uint64_t pixels)

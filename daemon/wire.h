@@ -244,6 +244,7 @@ struct wire_walls {
 struct wire_probe {
 	struct wire_header h;
 	char encoder[32];
+	char device[64]; /* its render node; "": the CPU */
 	char script[VENCD_SCRIPT_MAX];
 };
 
@@ -266,6 +267,7 @@ struct wire_probed {
 struct wire_start {
 	struct wire_header h;
 	char encoder[32];
+	char device[64]; /* its render node; "": the CPU */
 	struct encoder_params params;
 	struct encoder_info plan; /* needs_frames, reorder, group as promised to the client */
 	struct plane_layout layout;

@@ -192,11 +192,13 @@ static enum encoder_status enter(struct encoder *e, enum script_call call)
 	return status;
 }
 
-static enum encoder_status null_probe(const struct encoder_host *host, struct encoder_info *info)
+static enum encoder_status null_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
 {
 	struct script script;
 	enum encoder_status status;
 
+	(void)reach;
 	if (script_parse(&script, host->script, host->text, ENCODER_TEXT_MAX))
 		return ENCODER_INVALID;
 	status = act_alone(&script, SCRIPT_CALL_PROBE, host);

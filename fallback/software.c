@@ -208,13 +208,17 @@ static void software_close(struct encoder *e)
 	free(e);
 }
 
-static enum encoder_status x264_probe(const struct encoder_host *host, struct encoder_info *info)
+static enum encoder_status x264_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
 {
+	(void)reach;
 	return lavc_probe(x264.codec, x264.library, host, info);
 }
 
-static enum encoder_status x265_probe(const struct encoder_host *host, struct encoder_info *info)
+static enum encoder_status x265_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
 {
+	(void)reach;
 	return lavc_probe(x265.codec, x265.library, host, info);
 }
 

@@ -87,7 +87,7 @@ static enum encoder_status failed(
 
 /* --- the library itself --- */
 
-static enum encoder_status svtav1_probe(const struct encoder_host *host, struct encoder_info *info)
+static enum encoder_status check_version(const struct encoder_host *host, struct encoder_info *info)
 {
 	const char *version = svt_av1_get_version(); /* "v2.3.0" or "v2.3.0-rc1-5-g..." */
 	int major;
@@ -254,7 +254,7 @@ static void svtav1_warm(void)
 	const struct encoder_host host = {.text = text};
 	EbComponentType *handle;
 
-	if (svtav1_probe(&host, &info) != ENCODER_OK)
+	if (check_version(&host, &info) != ENCODER_OK)
 		return;
 	svtav1_log_capture();
 	if (make_handle(&handle, &config) == EB_ErrorNone)
@@ -300,7 +300,7 @@ static enum encoder_status svtav1_open(struct encoder **ret, const struct encode
 	bool deep = request->format == VENCD_FORMAT_I010 || request->format == VENCD_FORMAT_P010;
 	struct svtav1_plan plan;
 	struct encoder *e;
-	enum encoder_status status = svtav1_probe(host, info);
+	enum encoder_status status = check_version(host, info);
 
 	if (status != ENCODER_OK)
 		return status;
@@ -443,6 +443,13 @@ static enum encoder_status svtav1_receive(struct encoder *e, struct encoder_pack
 	if (e->packet->flags & EB_BUFFERFLAG_EOS)
 		e->state = STREAM_ENDED;
 	return e->packet->n_filled_len ? take(e, ret) : ENCODER_END;
+}
+
+static enum encoder_status svtav1_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
+{
+	(void)reach;
+	return check_version(host, info);
 }
 
 const struct encoder_ops encoder_svtav1 = {

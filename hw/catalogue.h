@@ -11,18 +11,12 @@
 
 #include "hw/encoder.h"
 
-/* Rate controls as bits, 1u << enum vencd_rate_control; formats likewise. */
 struct encoder_limits {
 	const char *name;  /* "svtav1" */
 	const char *title; /* "SVT-AV1" */
 	uint32_t codec;    /* enum vencd_codec; 0: any (null) */
 	uint32_t backend;  /* enum vencd_backend, never ANY */
-	uint32_t min_width, min_height, max_width, max_height;
-	uint32_t size_multiple;     /* width and height must be multiples of it */
-	uint32_t formats;           /* taken without a pass over the chroma */
-	uint32_t formats_converted; /* taken with one */
-	uint32_t rate_controls[3];  /* by enum vencd_latency, [0] unused */
-	uint32_t b_frames;          /* bits, 1u << enum vencd_latency: where B frames exist */
+	struct encoder_reach reach;
 	int32_t quality_min, quality_max, quality_default;
 	uint32_t sessions_per_worker; /* attempts in one process at most; software: 1 */
 };
@@ -33,7 +27,8 @@ const struct encoder_limits *encoder_limits_find(const char *name);
 
 /*
  * Narrows a request to one encoder: fills defaults (rate control, quality, speed, gop, b_frames,
- * latency), checks every field. Returns 0 with *ret filled, -EOPNOTSUPP with *refusal filled when
+ * latency), checks every field against limits->reach, which may be a device's own (in a copy of the
+ * catalogue's limits). Returns 0 with *ret filled, -EOPNOTSUPP with *refusal filled when
  * this encoder cannot do it (another may), -EINVAL with *refusal filled when nobody can (0x0,
  * rate control without a bitrate, an unknown enum).
  */

@@ -59,6 +59,36 @@ struct encoder_params {
 	uint32_t threads;            /* for software: threads to use, >= 1 */
 };
 
+/*
+ * What an encoder can express. The catalogue has what is possible at all; a device claims no more
+ * than that, and a probe shows no more than the device claims. Rate controls and formats are bits,
+ * 1u << enum vencd_rate_control and so on.
+ */
+struct encoder_reach {
+	uint32_t min_width, min_height, max_width, max_height;
+	uint32_t size_multiple;     /* width and height must be multiples of it */
+	uint32_t formats;           /* taken without a pass over the chroma */
+	uint32_t formats_converted; /* taken with one */
+	uint32_t rate_controls[3];  /* by enum vencd_latency, [0] unused */
+	uint32_t b_frames;          /* bits, 1u << enum vencd_latency: where B frames exist */
+};
+
+/* The calls that an encoder makes below one function of the contract, where they are several. */
+enum encoder_step {
+	ENCODER_STEP_DEVICE = 1, /* make the device: its library and driver are loaded here */
+	ENCODER_STEP_FRAMES,     /* make its pool of surfaces */
+	ENCODER_STEP_CODEC,      /* open the codec */
+	ENCODER_STEP_SURFACE,    /* get a surface */
+	ENCODER_STEP_UPLOAD,     /* copy a frame to it */
+	ENCODER_STEP_ENCODE,     /* hand it to the codec */
+	ENCODER_STEP_PACKET,     /* take a packet */
+	ENCODER_STEP_FLUSH,
+	ENCODER_STEP_FREE_CODEC,
+	ENCODER_STEP_FREE_FRAMES, /* surfaces and their pool */
+	ENCODER_STEP_FREE_DEVICE,
+	ENCODER_STEP_MAX,
+};
+
 struct encoder_frame {
 	const uint8_t *data[3];
 	uint32_t stride[3];
@@ -93,7 +123,15 @@ struct encoder; /* an instance; each implementation has its own */
 /* How an instance reaches its attempt. */
 struct encoder_host {
 	void (*done)(void *userdata, uint64_t index); /* the frame is not read any more */
+	/*
+	 * Before each call that can enter a driver, by the thread that makes it: the one before is
+	 * over, and this one has a budget of its own. Does not return to a caller whose call was
+	 * abandoned meanwhile. What a function of the contract does before its first step is timed
+	 * as that function. NULL: nobody times it.
+	 */
+	void (*step)(void *userdata, enum encoder_step step);
 	void *userdata;
+	const char *device; /* its render node, "/dev/dri/renderD128"; "": the CPU */
 	const char *script; /* null encoder only, else "" */
 	char *text;         /* ENCODER_TEXT_MAX bytes: the library's last words, for the report */
 };
@@ -107,8 +145,12 @@ struct encoder_ops {
 	 */
 	void (*warm)(void);
 
-	/* Whether the library is there and what it is; info->version is filled. */
-	enum encoder_status (*probe)(const struct encoder_host *host, struct encoder_info *info);
+	/*
+	 * Whether the library and host->device are there and what they are: info->version is
+	 * filled. *reach is the catalogue's, and is narrowed to what the device claims.
+	 */
+	enum encoder_status (*probe)(const struct encoder_host *host, struct encoder_info *info,
+		struct encoder_reach *reach);
 	enum encoder_status (*open)(struct encoder **ret, const struct encoder_params *params,
 		const struct encoder_host *host, struct encoder_info *info);
 	enum encoder_status (*send)(struct encoder *encoder, const struct encoder_frame *frame);

@@ -123,7 +123,7 @@ static int narrow_codec(const struct narrowing *n)
 
 static bool size_fits(const struct narrowing *n)
 {
-	const struct encoder_limits *l = n->limits;
+	const struct encoder_reach *l = &n->limits->reach;
 	uint32_t width = n->p->width, height = n->p->height;
 	uint32_t longer = width > height ? width : height;
 
@@ -137,7 +137,7 @@ static bool size_fits(const struct narrowing *n)
 
 static void describe_sizes(const struct narrowing *n, char *ret, size_t size)
 {
-	const struct encoder_limits *l = n->limits;
+	const struct encoder_reach *l = &n->limits->reach;
 	int used = snprintf(ret, size, "%ux%u to %ux%u%s", l->min_width, l->min_height,
 		l->max_width, l->max_height,
 		l->size_multiple == 2 ? ", even width and height" : "");
@@ -166,7 +166,7 @@ static int narrow_size(const struct narrowing *n)
 
 static int narrow_format(const struct narrowing *n)
 {
-	uint32_t known = n->limits->formats | n->limits->formats_converted;
+	uint32_t known = n->limits->reach.formats | n->limits->reach.formats_converted;
 	char names[64];
 
 	set_value(n, "%u", n->p->format);
@@ -257,7 +257,7 @@ static uint32_t default_rate_control(const struct vencd_params *p)
 
 static int narrow_rate_control(const struct narrowing *n)
 {
-	uint32_t exist = n->limits->rate_controls[n->p->latency];
+	uint32_t exist = n->limits->reach.rate_controls[n->p->latency];
 	char names[64];
 
 	if (!n->p->rate_control)
@@ -374,7 +374,8 @@ static int narrow_gop(const struct narrowing *n)
 static int narrow_b_frames(const struct narrowing *n)
 {
 	uint32_t rate = 1u << n->p->rate_control;
-	bool with = (n->limits->b_frames & 1u << n->p->latency) && (n->row->reordering & rate);
+	bool with = (n->limits->reach.b_frames & 1u << n->p->latency) &&
+		(n->row->reordering & rate);
 	bool without = n->row->low_delay & rate;
 
 	set_value(n, "%d", n->p->b_frames);

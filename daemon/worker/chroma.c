@@ -27,9 +27,9 @@ uint32_t chroma_target(const struct encoder_limits *limits, uint32_t format)
 {
 	if (format >= sizeof(counterparts) / sizeof(counterparts[0]) || format == 0)
 		return 0;
-	if (limits->formats & 1u << format)
+	if (limits->reach.formats & 1u << format)
 		return format;
-	return limits->formats & 1u << counterparts[format] ? counterparts[format] : 0;
+	return limits->reach.formats & 1u << counterparts[format] ? counterparts[format] : 0;
 }
 
 int chroma_init(struct chroma *c, const struct plane_layout *from, uint32_t format)

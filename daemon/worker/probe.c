@@ -39,6 +39,7 @@ struct proof {
 	struct probe *probe;
 	const struct encoder_ops *ops;
 	const struct encoder_limits *limits;
+	struct encoder_reach reach; /* that the device claims */
 	struct encoder_host host;
 	struct encoder_params params;
 	struct encoder *encoder;
@@ -279,8 +280,14 @@ static enum encoder_status prove(struct proof *p)
 	if (!p->ops || !p->limits)
 		return fail(p, ENCODER_ABSENT, "this worker was built without it");
 	p->host = (struct encoder_host){
-		.done = on_done, .userdata = p, .script = probe->request.script, .text = p->text};
-	status = p->ops->probe(&p->host, &probe->result.info);
+		.done = on_done,
+		.userdata = p,
+		.device = probe->request.device,
+		.script = probe->request.script,
+		.text = p->text,
+	};
+	p->reach = p->limits->reach;
+	status = p->ops->probe(&p->host, &probe->result.info, &p->reach);
 	if (status == ENCODER_OK)
 		status = encode(p);
 	if (p->pool)

@@ -36,6 +36,16 @@ void run_enter(struct run *run, enum slot_call call, uint64_t frame)
 
 	atomic_store_explicit(&slot->since_ns, run_now_ns(), memory_order_relaxed);
 	atomic_store_explicit(&slot->frame, frame, memory_order_relaxed);
+	run->call = call;
+	if (!slot_change(slot, call, SLOT_RUNNING))
+		run_park();
+}
+
+static void run_step(struct run *run, enum slot_call call)
+{
+	struct call_slot *slot = run->map.slot;
+
+	atomic_store_explicit(&slot->since_ns, run_now_ns(), memory_order_relaxed);
 	if (!slot_change(slot, call, SLOT_RUNNING))
 		run_park();
 }
@@ -44,6 +54,27 @@ void run_leave(struct run *run)
 {
 	if (!slot_change(run->map.slot, SLOT_CALL_NONE, SLOT_OWN))
 		run_park();
+}
+
+/* The other steps are the function of the contract that they are in. */
+static const enum slot_call call_of_step[ENCODER_STEP_MAX] = {
+	[ENCODER_STEP_DEVICE] = SLOT_CALL_DEVICE,
+	[ENCODER_STEP_FRAMES] = SLOT_CALL_FRAMES,
+	[ENCODER_STEP_CODEC] = SLOT_CALL_CODEC,
+	[ENCODER_STEP_SURFACE] = SLOT_CALL_SURFACE,
+	[ENCODER_STEP_UPLOAD] = SLOT_CALL_UPLOAD,
+	[ENCODER_STEP_FREE_CODEC] = SLOT_CALL_FREE_CODEC,
+	[ENCODER_STEP_FREE_FRAMES] = SLOT_CALL_FREE_FRAMES,
+	[ENCODER_STEP_FREE_DEVICE] = SLOT_CALL_FREE_DEVICE,
+};
+
+/* The run thread, inside a function of the contract. */
+static void on_step(void *userdata, enum encoder_step step)
+{
+	struct run *run = userdata;
+	enum slot_call call = call_of_step[step];
+
+	run_step(run, call ? call : run->call);
 }
 
 bool run_end(struct run *run, enum attempt_end end, enum encoder_status status, enum slot_call call,
@@ -246,7 +277,9 @@ static int prepare(struct run *run)
 	run->group.limit = group;
 	run->host = (struct encoder_host){
 		.done = on_done,
+		.step = on_step,
 		.userdata = run,
+		.device = run->start.device,
 		.script = run->limits->backend == VENCD_BACKEND_NULL
 			? run->start.params.request.null_script
 			: "",

@@ -64,6 +64,7 @@ struct run {
 
 	/* The run thread's own */
 	struct encoder *encoder;
+	enum slot_call call; /* the function of the contract that it is in, or was */
 	struct encoder_host host;
 	struct encoder_info info;
 	struct chroma chroma;

@@ -117,10 +117,11 @@ static unsigned count_failures(const struct encoder_limits *limits, int argc, ch
 static int probe(const struct encoder_limits *limits)
 {
 	char text[ENCODER_TEXT_MAX] = "";
-	const struct encoder_host host = {.script = "", .text = text};
+	const struct encoder_host host = {.device = "", .script = "", .text = text};
 	const struct encoder_ops *ops = encoder_find(limits->name);
+	struct encoder_reach reach = limits->reach;
 	struct encoder_info info = {0};
-	enum encoder_status status = ops ? ops->probe(&host, &info) : ENCODER_ABSENT;
+	enum encoder_status status = ops ? ops->probe(&host, &info, &reach) : ENCODER_ABSENT;
 
 	printf("%s: %s %s\n", limits->name, info.version, text);
 	if (status == ENCODER_ABSENT)

@@ -29,7 +29,11 @@ static void begin(
 	run_init(&s->run, limits);
 	s->run.request.latency = latency;
 	run_narrow(&s->run);
-	s->host = (struct encoder_host){pool_done, &s->pool, "", s->run.text};
+	s->host = (struct encoder_host){.done = pool_done,
+		.userdata = &s->pool,
+		.device = "",
+		.script = "",
+		.text = s->run.text};
 	status = s->run.ops->open(&s->encoder, &s->run.params, &s->host, &s->run.info);
 	REQUIRE(status == ENCODER_OK, "open: %s", s->run.text);
 	pool_init(&s->pool, &s->run.params.request, frames + 1, frames + 1);
@@ -111,7 +115,11 @@ static void says_why(const struct encoder_limits *limits)
 	run_init(&s.run, limits);
 	run_narrow(&s.run);
 	s.run.params.request.width = 0;
-	s.host = (struct encoder_host){pool_done, &s.pool, "", s.run.text};
+	s.host = (struct encoder_host){.done = pool_done,
+		.userdata = &s.pool,
+		.device = "",
+		.script = "",
+		.text = s.run.text};
 	if (!limits->codec)
 		return;
 	status = s.run.ops->open(&s.encoder, &s.run.params, &s.host, &s.run.info);
@@ -144,8 +152,9 @@ static void again_small(const struct encoder_limits *limits)
 		struct run run;
 
 		run_init(&run, limits);
-		run.request.width = run.request.height = limits->min_width < 32 ? 32
-										: limits->min_width;
+		run.request.width = run.request.height = limits->reach.min_width < 32
+			? 32
+			: limits->reach.min_width;
 		run.request.b_frames = 0;
 		run.frames = 100;
 		run_encode(&run);

@@ -69,7 +69,7 @@ static void bitrates(const struct encoder_limits *limits)
 {
 	for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE; latency++)
 		for (uint32_t rate = VENCD_RATE_VBR; rate <= VENCD_RATE_CBR; rate++)
-			if (limits->rate_controls[latency] & 1u << rate)
+			if (limits->reach.rate_controls[latency] & 1u << rate)
 				check_bitrate(limits, latency, rate);
 }
 
@@ -118,8 +118,8 @@ static void speeds(const struct encoder_limits *limits)
 
 		run_init(&run, limits);
 		run.request.speed = speed;
-		run.request.width = limits->min_width;
-		run.request.height = limits->min_height;
+		run.request.width = limits->reach.min_width;
+		run.request.height = limits->reach.min_height;
 		run.frames = 6;
 		run_encode(&run);
 		decode_run(&run, NULL);

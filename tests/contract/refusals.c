@@ -31,7 +31,7 @@ SPOIL(no_codec, p->codecs[0] = 0)
 SPOIL(unknown_codec, p->codecs[0] = 9)
 SPOIL(no_width, p->width = 0)
 SPOIL(huge, p->height = VENCD_SIZE_MAX + 2)
-SPOIL(too_narrow, p->width = limits->min_width - 1)
+SPOIL(too_narrow, p->width = limits->reach.min_width - 1)
 SPOIL(no_format, p->format = 0)
 SPOIL(unknown_format, p->format = 5)
 SPOIL(no_time_base, p->time_base.num = 0)
@@ -138,7 +138,7 @@ static void refuses_its_own(const struct encoder_limits *limits)
 
 	for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE; latency++)
 		for (uint32_t rate = VENCD_RATE_QUALITY; rate <= VENCD_RATE_CBR; rate++) {
-			if (limits->rate_controls[latency] & 1u << rate)
+			if (limits->reach.rate_controls[latency] & 1u << rate)
 				continue;
 			run_init(&run, limits);
 			run.request.latency = latency;
@@ -147,11 +147,11 @@ static void refuses_its_own(const struct encoder_limits *limits)
 		}
 	run_init(&run, limits);
 	run.request.width++;
-	if (limits->size_multiple > 1)
+	if (limits->reach.size_multiple > 1)
 		expect_refusal(limits, &run.request, "width, height", -EOPNOTSUPP);
 	run_init(&run, limits);
 	run.request.width = VENCD_SIZE_MAX;
-	run.request.height = limits->min_height;
+	run.request.height = limits->reach.min_height;
 	if (limits->codec == VENCD_CODEC_HEVC)
 		expect_refusal(limits, &run.request, "width, height", -EOPNOTSUPP);
 	run_init(&run, limits);

@@ -18,7 +18,7 @@ static void encode_and_decode(struct run *run)
 
 static void formats(const struct encoder_limits *limits)
 {
-	uint32_t known = limits->formats | limits->formats_converted;
+	uint32_t known = limits->reach.formats | limits->reach.formats_converted;
 
 	for (uint32_t format = VENCD_FORMAT_I420; format <= VENCD_FORMAT_P010; format++)
 		for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE;
@@ -56,16 +56,16 @@ static void check_size(
 static void sizes(const struct encoder_limits *limits)
 {
 	const struct size list[] = {
-		{limits->min_width, limits->min_height, 12},
-		{limits->min_width, limits->min_height + 2, 6},
-		{limits->min_width + 2, limits->min_height, 6},
+		{limits->reach.min_width, limits->reach.min_height, 12},
+		{limits->reach.min_width, limits->reach.min_height + 2, 6},
+		{limits->reach.min_width + 2, limits->reach.min_height, 6},
 		{66, 98, 12},
 		{130, 70, 12},
 		{854, 480, 8},
 		{1920, 1080, 4},
 	};
 	const struct size odd[] = {
-		{limits->min_width + 1, limits->min_height + 1, 6}, {101, 67, 6}};
+		{limits->reach.min_width + 1, limits->reach.min_height + 1, 6}, {101, 67, 6}};
 
 	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		check_size(limits, &list[i], VENCD_FORMAT_I420);
@@ -73,7 +73,7 @@ static void sizes(const struct encoder_limits *limits)
 	}
 	check_size(limits, &list[3], VENCD_FORMAT_I010);
 	check_size(limits, &list[3], VENCD_FORMAT_P010);
-	for (unsigned i = 0; i < 2 && limits->size_multiple == 1; i++)
+	for (unsigned i = 0; i < 2 && limits->reach.size_multiple == 1; i++)
 		check_size(limits, &odd[i], VENCD_FORMAT_I420);
 }
 
@@ -82,10 +82,10 @@ static void sizes(const struct encoder_limits *limits)
  */
 static void largest(const struct encoder_limits *limits)
 {
-	uint32_t thin = limits->min_width < 34 ? 34 : limits->min_width;
+	uint32_t thin = limits->reach.min_width < 34 ? 34 : limits->reach.min_width;
 
-	check_size(limits, &(struct size){limits->max_width, thin, 2}, VENCD_FORMAT_I420);
-	check_size(limits, &(struct size){thin, limits->max_height, 2}, VENCD_FORMAT_I420);
+	check_size(limits, &(struct size){limits->reach.max_width, thin, 2}, VENCD_FORMAT_I420);
+	check_size(limits, &(struct size){thin, limits->reach.max_height, 2}, VENCD_FORMAT_I420);
 	check_size(limits, &(struct size){3840, 2160, 2}, VENCD_FORMAT_I420);
 }
 
@@ -160,7 +160,7 @@ static void check_gop(
 static void keyframes(const struct encoder_limits *limits)
 {
 	for (uint32_t latency = VENCD_LATENCY_FILE; latency <= VENCD_LATENCY_LIVE; latency++) {
-		bool vbr = limits->rate_controls[latency] & 1u << VENCD_RATE_VBR;
+		bool vbr = limits->reach.rate_controls[latency] & 1u << VENCD_RATE_VBR;
 
 		check_gop(limits, latency, VENCD_RATE_QUALITY, 250);
 		check_gop(limits, latency, VENCD_RATE_QUALITY, 10);

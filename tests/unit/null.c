@@ -378,15 +378,16 @@ static void check_probe(void)
 {
 	char text[ENCODER_TEXT_MAX] = "";
 	struct encoder_host host = {.script = "", .text = text};
+	struct encoder_reach reach = {0};
 	struct encoder_info info = {0};
 
-	CHECK_EQUAL(encoder_null.probe(&host, &info), ENCODER_OK);
+	CHECK_EQUAL(encoder_null.probe(&host, &info, &reach), ENCODER_OK);
 	CHECK(info.version[0] != '\0');
 	host.script = "probe:1:error:absent";
-	CHECK_EQUAL(encoder_null.probe(&host, &info), ENCODER_ABSENT);
+	CHECK_EQUAL(encoder_null.probe(&host, &info, &reach), ENCODER_ABSENT);
 	CHECK(text[0] != '\0');
 	host.script = "probe";
-	CHECK_EQUAL(encoder_null.probe(&host, &info), ENCODER_INVALID);
+	CHECK_EQUAL(encoder_null.probe(&host, &info, &reach), ENCODER_INVALID);
 }
 
 int main(void)

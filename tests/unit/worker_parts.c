@@ -262,9 +262,9 @@ static void check_hostile_input(void)
 /* --- chroma --- */
 
 static const struct encoder_limits planar = {
-	.formats = 1u << VENCD_FORMAT_I420 | 1u << VENCD_FORMAT_I010};
+	.reach.formats = 1u << VENCD_FORMAT_I420 | 1u << VENCD_FORMAT_I010};
 static const struct encoder_limits semi = {
-	.formats = 1u << VENCD_FORMAT_NV12 | 1u << VENCD_FORMAT_P010};
+	.reach.formats = 1u << VENCD_FORMAT_NV12 | 1u << VENCD_FORMAT_P010};
 
 static void check_targets(void)
 {
@@ -274,7 +274,8 @@ static void check_targets(void)
 	CHECK_EQUAL(chroma_target(&semi, VENCD_FORMAT_P010), VENCD_FORMAT_P010);
 	CHECK_EQUAL(chroma_target(&semi, 0), 0);
 	CHECK_EQUAL(chroma_target(&semi, 99), 0);
-	CHECK_EQUAL(chroma_target(&(struct encoder_limits){.formats = 0}, VENCD_FORMAT_I420), 0);
+	CHECK_EQUAL(
+		chroma_target(&(struct encoder_limits){.reach.formats = 0}, VENCD_FORMAT_I420), 0);
 }
 
 /* The value of a sample, whatever the format: 8 bits, or 10. */

@@ -45,8 +45,10 @@ struct encoder {
 	uint64_t received;
 };
 
-static enum encoder_status fake_probe(const struct encoder_host *host, struct encoder_info *info)
+static enum encoder_status fake_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
 {
+	(void)reach;
 	(void)host;
 	(void)info;
 	return ENCODER_OK;
