@@ -57,7 +57,7 @@ static void fill_row(struct encoder_entry *entry, const struct encoder_limits *l
 	row->state = DEVICE_PROBING;
 	snprintf(row->device, sizeof(row->device), "%s",
 		limits->backend == VENCD_BACKEND_NULL ? "null" : "cpu");
-	snprintf(row->backend, sizeof(row->backend), "%s", vencd_backend_name(limits->backend));
+	snprintf(row->backend, sizeof(row->backend), "%s", limits->api);
 	snprintf(row->encoder, sizeof(row->encoder), "%s", limits->name);
 	row->codec = limits->codec;
 	row->min_width = reach->min_width;

@@ -16,7 +16,6 @@
  * less. x265 writes its log to stderr, so it is silenced; x264's goes the way of libavcodec's.
  */
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,8 +23,6 @@
 #include "hw/plan_x26x.h"
 
 #define MIN_BITRATE 1000u /* both libraries count in kbit/s */
-#define VBV_MS_FILE 1000u /* the VBV buffer, in time at the maximal rate */
-#define VBV_MS_LIVE 500u
 
 struct encoder {
 	struct lavc lavc;
@@ -101,15 +98,6 @@ static int set_quality(
 	return av_dict_set_int(options, "crf", quality, 0);
 }
 
-static void limit_rate(AVCodecContext *c, uint64_t rate, uint32_t latency)
-{
-	uint64_t ms = latency == VENCD_LATENCY_LIVE ? VBV_MS_LIVE : VBV_MS_FILE;
-	uint64_t buffer = rate / 1000 * ms;
-
-	c->rc_max_rate = (int64_t)rate;
-	c->rc_buffer_size = buffer > INT_MAX ? INT_MAX : (int)buffer;
-}
-
 static int set_rate(AVCodecContext *c, const struct software *s, const struct vencd_params *p,
 	AVDictionary **options)
 {
@@ -119,9 +107,9 @@ static int set_rate(AVCodecContext *c, const struct software *s, const struct ve
 		return AVERROR(EINVAL);
 	c->bit_rate = (int64_t)p->bitrate;
 	if (p->rate_control == VENCD_RATE_CAPPED_VBR)
-		limit_rate(c, p->max_bitrate, p->latency);
+		lavc_limit_rate(c, p->max_bitrate, p->latency);
 	if (p->rate_control == VENCD_RATE_CBR)
-		limit_rate(c, p->bitrate, p->latency);
+		lavc_limit_rate(c, p->bitrate, p->latency);
 	return 0;
 }
 

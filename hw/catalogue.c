@@ -11,6 +11,7 @@
 #include "hw/catalogue.h"
 #include "hw/catalogue_row.h"
 #include "hw/plan_svtav1.h"
+#include "hw/plan_vaapi.h"
 #include "hw/plan_x26x.h"
 #include "fallback/script.h"
 
@@ -23,12 +24,63 @@
 #define X26X_MAX_BITRATE 2000000000u /* its VBV counts bits in an int */
 #define ALL_RATES (RATE(QUALITY) | RATE(VBR) | RATE(CAPPED_VBR) | RATE(CBR))
 
+#define VAAPI_MAX_BITRATE 2000000000u /* libavcodec doubles it where there is no maximum: 32 bits */
+
+/* What libavcodec can ask a driver for at all; each device has less. */
+#define VAAPI_REACH                                             \
+	{                                                       \
+		.min_width = 16,                                \
+		.min_height = 16,                               \
+		.max_width = VENCD_SIZE_MAX,                    \
+		.max_height = VENCD_SIZE_MAX,                   \
+		.size_multiple = 2,                             \
+		.formats = SEMI_PLANAR,                         \
+		.formats_converted = PLANAR,                    \
+		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES, \
+		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES, \
+		.b_frames = LATENCY(FILE),                      \
+	}
+
 const struct encoder_limits encoder_catalogue[] = {
+	{
+		.name = "av1_vaapi",
+		.title = "AV1 by VA-API",
+		.codec = VENCD_CODEC_AV1,
+		.backend = VENCD_BACKEND_HARDWARE,
+		.api = "vaapi",
+		.reach = VAAPI_REACH,
+		.quality_max = 63,
+		.quality_default = 35,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "h264_vaapi",
+		.title = "H.264 by VA-API",
+		.codec = VENCD_CODEC_H264,
+		.backend = VENCD_BACKEND_HARDWARE,
+		.api = "vaapi",
+		.reach = VAAPI_REACH,
+		.quality_max = 51,
+		.quality_default = 23,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "hevc_vaapi",
+		.title = "HEVC by VA-API",
+		.codec = VENCD_CODEC_HEVC,
+		.backend = VENCD_BACKEND_HARDWARE,
+		.api = "vaapi",
+		.reach = VAAPI_REACH,
+		.quality_max = 51,
+		.quality_default = 28,
+		.sessions_per_worker = 1,
+	},
 	{
 		.name = "svtav1",
 		.title = "SVT-AV1",
 		.codec = VENCD_CODEC_AV1,
 		.backend = VENCD_BACKEND_SOFTWARE,
+		.api = "software",
 		.reach.min_width = 64,
 		.reach.min_height = 64,
 		.reach.max_width = VENCD_SIZE_MAX,
@@ -48,6 +100,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.title = "x264",
 		.codec = VENCD_CODEC_H264,
 		.backend = VENCD_BACKEND_SOFTWARE,
+		.api = "software",
 		.reach.min_width = 2,
 		.reach.min_height = 2,
 		.reach.max_width = VENCD_SIZE_MAX,
@@ -67,6 +120,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.title = "x265",
 		.codec = VENCD_CODEC_HEVC,
 		.backend = VENCD_BACKEND_SOFTWARE,
+		.api = "software",
 		.reach.min_width = 18, /* see hw/plan_x26x.c: there is no unit smaller than 16 */
 		.reach.min_height = 16,
 		.reach.max_width = VENCD_SIZE_MAX,
@@ -86,6 +140,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.title = "null encoder",
 		.codec = 0,
 		.backend = VENCD_BACKEND_NULL,
+		.api = "null",
 		.reach.min_width = 16,
 		.reach.min_height = 16,
 		.reach.max_width = VENCD_SIZE_MAX,
@@ -101,6 +156,14 @@ const struct encoder_limits encoder_catalogue[] = {
 	},
 	{0},
 };
+
+static void plan_vaapi(const struct encoder_params *params, struct encoder_info *ret)
+{
+	struct vaapi_plan plan;
+
+	vaapi_plan(params, &plan);
+	vaapi_plan_info(&plan, ret);
+}
 
 static void plan_svtav1(const struct encoder_params *params, struct encoder_info *ret)
 {
@@ -141,6 +204,24 @@ static void plan_null(const struct encoder_params *params, struct encoder_info *
 
 /* In the order of the catalogue. */
 static const struct catalogue_row rows[] = {
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = VAAPI_MAX_BITRATE,
+		.plan = plan_vaapi,
+	},
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = VAAPI_MAX_BITRATE,
+		.plan = plan_vaapi,
+	},
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = VAAPI_MAX_BITRATE,
+		.plan = plan_vaapi,
+	},
 	{
 		.reordering = RATE(QUALITY) | RATE(VBR),
 		.low_delay = RATE(QUALITY) | RATE(CBR),

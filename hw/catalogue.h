@@ -16,6 +16,7 @@ struct encoder_limits {
 	const char *title; /* "SVT-AV1" */
 	uint32_t codec;    /* enum vencd_codec; 0: any (null) */
 	uint32_t backend;  /* enum vencd_backend, never ANY */
+	const char *api;   /* how it is reached, as rows and reports say it: "software", "vaapi" */
 	struct encoder_reach reach;
 	int32_t quality_min, quality_max, quality_default;
 	uint32_t sessions_per_worker; /* attempts in one process at most; software: 1 */

@@ -22,6 +22,8 @@ static const struct {
 	[ENCODER_DEVICE_LOST] = {"device-lost", ENCODER_CLASS_QUARANTINE},
 	[ENCODER_LIBRARY] = {"library", ENCODER_CLASS_FAILOVER},
 	[ENCODER_WRONG_OUTPUT] = {"wrong-output", ENCODER_CLASS_FAILOVER},
+	[ENCODER_NO_LIBRARY] = {"no-library", ENCODER_CLASS_FAILOVER},
+	[ENCODER_NOT_PERMITTED] = {"not-permitted", ENCODER_CLASS_FAILOVER},
 };
 
 /* A status that is none comes from a worker that cannot be believed: the next encoder's turn. */

@@ -36,8 +36,10 @@ enum encoder_status {
 	ENCODER_BUSY,      /* no session left on the device */
 	ENCODER_ABSENT,    /* library, engine or codec is not there */
 	ENCODER_DEVICE_LOST,
-	ENCODER_LIBRARY,      /* any other error of the library below */
-	ENCODER_WRONG_OUTPUT, /* what came out breaks a promise above */
+	ENCODER_LIBRARY,       /* any other error of the library below */
+	ENCODER_WRONG_OUTPUT,  /* what came out breaks a promise above */
+	ENCODER_NO_LIBRARY,    /* the device is there, but no driver library for it */
+	ENCODER_NOT_PERMITTED, /* the device's node may not be opened */
 	ENCODER_STATUS_MAX,
 };
 
@@ -68,7 +70,7 @@ struct encoder_reach {
 	uint32_t min_width, min_height, max_width, max_height;
 	uint32_t size_multiple;     /* width and height must be multiples of it */
 	uint32_t formats;           /* taken without a pass over the chroma */
-	uint32_t formats_converted; /* taken with one */
+	uint32_t formats_converted; /* taken with one; who feeds a hardware encoder makes it */
 	uint32_t rate_controls[3];  /* by enum vencd_latency, [0] unused */
 	uint32_t b_frames;          /* bits, 1u << enum vencd_latency: where B frames exist */
 };
@@ -78,7 +80,7 @@ enum encoder_step {
 	ENCODER_STEP_DEVICE = 1, /* make the device: its library and driver are loaded here */
 	ENCODER_STEP_FRAMES,     /* make its pool of surfaces */
 	ENCODER_STEP_CODEC,      /* open the codec */
-	ENCODER_STEP_SURFACE,    /* get a surface */
+	ENCODER_STEP_SURFACE,    /* get a surface, or let go of one */
 	ENCODER_STEP_UPLOAD,     /* copy a frame to it */
 	ENCODER_STEP_ENCODE,     /* hand it to the codec */
 	ENCODER_STEP_PACKET,     /* take a packet */
@@ -135,6 +137,12 @@ struct encoder_host {
 	const char *script; /* null encoder only, else "" */
 	char *text;         /* ENCODER_TEXT_MAX bytes: the library's last words, for the report */
 };
+
+static inline void encoder_host_step(const struct encoder_host *host, enum encoder_step step)
+{
+	if (host->step)
+		host->step(host->userdata, step);
+}
 
 struct encoder_ops {
 	const char *name; /* "svtav1", as in the catalogue */

@@ -20,11 +20,15 @@
 #include <libavutil/mastering_display_metadata.h>
 #include <libavutil/pixdesc.h>
 #include <errno.h>
+#include <limits.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define BUFFER_MS_FILE 1000u /* the buffer of a limited rate, in time at that rate */
+#define BUFFER_MS_LIVE 500u
 
 static const struct {
 	int averror;
@@ -63,19 +67,54 @@ enum encoder_status lavc_status(int averror)
 }
 
 /*
- * What the library said last, the worst of it: one line for the whole process, since libavcodec has
- * one callback and its codecs log from threads of their own. Never held across a call.
+ * What the library said since the last time, the worst of it: one text for the whole process, since
+ * libavcodec has one callback and its codecs log from threads of their own. Lines of one level
+ * follow each other, since libavcodec names a driver's error in one line and what it did about it in
+ * the next; where there is no more room, the oldest go. The lock is never held across a call.
  */
+#define BETWEEN_LINES "; "
+
 static struct {
 	pthread_mutex_t lock;
 	int level;
-	char line[ENCODER_TEXT_MAX];
+	char text[ENCODER_TEXT_MAX];
 } said = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = AV_LOG_QUIET};
+
+/* Drops the oldest line; false where there is only one. */
+static bool forget_oldest(void)
+{
+	const char *next = strstr(said.text, BETWEEN_LINES);
+
+	if (!next)
+		return false;
+	next += strlen(BETWEEN_LINES);
+	memmove(said.text, next, strlen(next) + 1);
+	return true;
+}
+
+static void keep_line(int level, const char *line)
+{
+	size_t used;
+
+	if (said.level != AV_LOG_QUIET && level > said.level)
+		return;
+	if (level != said.level)
+		said.text[0] = '\0';
+	said.level = level;
+	if (strstr(said.text, line))
+		return;
+	while (strlen(said.text) + strlen(BETWEEN_LINES) + strlen(line) >= sizeof(said.text))
+		if (!forget_oldest())
+			said.text[0] = '\0';
+	used = strlen(said.text);
+	snprintf(said.text + used, sizeof(said.text) - used, "%s%s", used ? BETWEEN_LINES : "",
+		line);
+}
 
 static void hear(void *context, int level, const char *format, va_list args)
 {
 	const AVClass *class = context ? *(const AVClass **)context : NULL;
-	char line[ENCODER_TEXT_MAX];
+	char line[ENCODER_TEXT_MAX - sizeof(BETWEEN_LINES)];
 	int n = 0;
 
 	if (level > AV_LOG_WARNING)
@@ -87,22 +126,19 @@ static void hear(void *context, int level, const char *format, va_list args)
 	if (level <= AV_LOG_ERROR) /* a call that never returns can tell of it no other way */
 		fprintf(stderr, "%s\n", line);
 	pthread_mutex_lock(&said.lock);
-	if (said.level == AV_LOG_QUIET || level <= said.level) {
-		said.level = level;
-		memcpy(said.line, line, sizeof(line));
-	}
+	keep_line(level, line);
 	pthread_mutex_unlock(&said.lock);
 }
 
-/* Moves the line to text; false where nothing was said since the last time. */
-static bool take_line(char *text)
+/* Moves what was said to text; false where nothing was said since the last time. */
+static bool take_said(char *text)
 {
 	bool any;
 
 	pthread_mutex_lock(&said.lock);
 	any = said.level != AV_LOG_QUIET;
 	if (any)
-		snprintf(text, ENCODER_TEXT_MAX, "%s", said.line);
+		memcpy(text, said.text, sizeof(said.text));
 	said.level = AV_LOG_QUIET;
 	pthread_mutex_unlock(&said.lock);
 	return any;
@@ -113,21 +149,25 @@ static void listen_once(void)
 	av_log_set_callback(hear);
 }
 
-static void listen(void)
+void lavc_listen(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, listen_once);
 }
 
+void lavc_say(const struct encoder_host *host, const char *call, const char *reason)
+{
+	if (!take_said(host->text))
+		snprintf(host->text, ENCODER_TEXT_MAX, "%s: %s", call, reason);
+}
+
 enum encoder_status lavc_failed(const struct encoder_host *host, const char *call, int averror)
 {
 	char error[AV_ERROR_MAX_STRING_SIZE];
 
-	if (!take_line(host->text)) {
-		av_strerror(averror, error, sizeof(error));
-		snprintf(host->text, ENCODER_TEXT_MAX, "%s: %s", call, error);
-	}
+	av_strerror(averror, error, sizeof(error));
+	lavc_say(host, call, error);
 	return lavc_status(averror);
 }
 
@@ -164,7 +204,7 @@ static void write_version(const char *prefix, struct encoder_info *info)
 enum encoder_status lavc_probe(const char *codec, const char *library,
 	const struct encoder_host *host, struct encoder_info *info)
 {
-	listen();
+	lavc_listen();
 	if (!avcodec_find_encoder_by_name(codec)) {
 		snprintf(host->text, ENCODER_TEXT_MAX,
 			"the installed libavcodec has no encoder \"%s\"", codec);
@@ -256,7 +296,7 @@ enum encoder_status lavc_init(struct lavc *l, const char *codec,
 	const AVCodec *c;
 	int e;
 
-	listen();
+	lavc_listen();
 	*l = (struct lavc){.host = *host, .format = format};
 	c = avcodec_find_encoder_by_name(codec);
 	if (!c)
@@ -274,12 +314,23 @@ enum encoder_status lavc_init(struct lavc *l, const char *codec,
 	return ENCODER_OK;
 }
 
+void lavc_limit_rate(AVCodecContext *c, uint64_t rate, uint32_t latency)
+{
+	uint64_t ms = latency == VENCD_LATENCY_LIVE ? BUFFER_MS_LIVE : BUFFER_MS_FILE;
+	uint64_t buffer = rate / 1000 * ms;
+
+	c->rc_max_rate = (int64_t)rate;
+	c->rc_buffer_size = buffer > INT_MAX ? INT_MAX : (int)buffer;
+}
+
 enum encoder_status lavc_open(struct lavc *l, AVDictionary **options)
 {
 	const AVDictionaryEntry *left;
 	enum encoder_status status = ENCODER_OK;
-	int e = avcodec_open2(l->context, NULL, options);
+	int e;
 
+	encoder_host_step(&l->host, ENCODER_STEP_CODEC);
+	e = avcodec_open2(l->context, NULL, options);
 	left = av_dict_iterate(*options, NULL);
 	if (e < 0) {
 		status = lavc_failed(&l->host, "avcodec_open2", e);
@@ -402,25 +453,38 @@ static enum encoder_status fit(
 	return e ? lavc_failed(&l->host, "frame of another format", e) : ENCODER_OK;
 }
 
+enum encoder_status lavc_give(struct lavc *l, const AVFrame *frame, struct lavc_hold *hold)
+{
+	int e;
+
+	encoder_host_step(&l->host, ENCODER_STEP_ENCODE);
+	e = avcodec_send_frame(l->context, frame);
+	if (!e)
+		lavc_taken(hold);
+	if (!e || e == AVERROR(EAGAIN))
+		return lavc_status(e);
+	return lavc_failed(&l->host, "avcodec_send_frame", e);
+}
+
+void lavc_unwrap(struct lavc *l)
+{
+	av_frame_unref(l->frame);
+}
+
 enum encoder_status lavc_send(struct lavc *l, const struct encoder_frame *frame)
 {
 	struct encoder_frame fitting;
 	struct lavc_hold *hold;
 	enum encoder_status status = fit(l, frame, &fitting);
-	int e;
 
 	if (status)
 		return status;
 	status = lavc_wrap(l, &fitting, l->frame, &hold);
 	if (status)
 		return status;
-	e = avcodec_send_frame(l->context, l->frame);
-	if (!e)
-		lavc_taken(hold);
-	av_frame_unref(l->frame);
-	if (!e || e == AVERROR(EAGAIN))
-		return lavc_status(e);
-	return lavc_failed(&l->host, "avcodec_send_frame", e);
+	status = lavc_give(l, l->frame, hold);
+	lavc_unwrap(l);
+	return status;
 }
 
 /* An early end or a packet without bytes or pts breaks the contract: no caller can place it. */
@@ -438,18 +502,34 @@ static enum encoder_status check_packet(struct lavc *l)
 	return ENCODER_WRONG_OUTPUT;
 }
 
+/*
+ * An encoder that hides a frame takes it and gives an empty packet for it. Each takes another of the
+ * frames that wait, of which there is one at most.
+ */
+static int next_packet(struct lavc *l)
+{
+	int e;
+
+	do {
+		encoder_host_step(&l->host, ENCODER_STEP_PACKET);
+		e = avcodec_receive_packet(l->context, l->packet);
+	} while (!e && !l->packet->size && l->hides_frames);
+	return e;
+}
+
 /* A flush that had to wait for a packet to be taken is made up for here. */
 static int receive_packet(struct lavc *l)
 {
-	int e = avcodec_receive_packet(l->context, l->packet);
+	int e = next_packet(l);
 
 	if (e != AVERROR(EAGAIN) || l->state != LAVC_FLUSH_DUE)
 		return e;
+	encoder_host_step(&l->host, ENCODER_STEP_FLUSH);
 	e = avcodec_send_frame(l->context, NULL);
 	if (e < 0)
 		return e;
 	l->state = LAVC_FLUSHED;
-	return avcodec_receive_packet(l->context, l->packet);
+	return next_packet(l);
 }
 
 enum encoder_status lavc_receive(struct lavc *l, struct encoder_packet *ret)
@@ -473,8 +553,10 @@ enum encoder_status lavc_receive(struct lavc *l, struct encoder_packet *ret)
 
 enum encoder_status lavc_flush(struct lavc *l)
 {
-	int e = avcodec_send_frame(l->context, NULL);
+	int e;
 
+	encoder_host_step(&l->host, ENCODER_STEP_FLUSH);
+	e = avcodec_send_frame(l->context, NULL);
 	if (e < 0 && e != AVERROR(EAGAIN))
 		return lavc_failed(&l->host, "avcodec_send_frame(NULL)", e);
 	l->state = e ? LAVC_FLUSH_DUE : LAVC_FLUSHED;
@@ -484,6 +566,8 @@ enum encoder_status lavc_flush(struct lavc *l)
 void lavc_finish(struct lavc *l)
 {
 	av_packet_free(&l->packet);
+	if (l->context)
+		encoder_host_step(&l->host, ENCODER_STEP_FREE_CODEC);
 	avcodec_free_context(&l->context);
 	av_frame_free(&l->frame);
 	av_buffer_unref(&l->mastering);

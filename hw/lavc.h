@@ -10,7 +10,8 @@
  *	lavc_init(); set what is its own in lavc.context; lavc_open(); then lavc_send() and so on as
  *	the contract says; lavc_finish(), also after a failed init or open.
  *
- * Every function here may block for as long as libavcodec does.
+ * Every function here may block for as long as libavcodec does, and steps before each call that can
+ * enter a driver.
  */
 
 #include <libavcodec/avcodec.h>
@@ -33,18 +34,25 @@ struct lavc {
 	AVBufferRef *mastering, *light; /* for each frame, or NULL */
 	struct planar_buffer planar;
 	enum lavc_state state;
+	bool hides_frames;     /* a frame may be coded without a packet of its own, for now */
 	uint32_t format;       /* enum vencd_pixel_format of the frames that the context takes */
 	_Atomic uint32_t held; /* frames that libavcodec has not let go of */
 };
+
+/* From here on libavcodec's log lines go nowhere but to host->text, and errors to stderr. */
+void lavc_listen(void);
 
 /* An AVERROR as a status, by one table; what is in none of its rows is ENCODER_LIBRARY. */
 enum encoder_status lavc_status(int averror);
 
 /*
  * The same for a failed call, with what the library said about it (or else the error's name) in
- * host->text. From the first use on, libavcodec's log lines go nowhere else.
+ * host->text.
  */
 enum encoder_status lavc_failed(const struct encoder_host *host, const char *call, int averror);
+
+/* What the library said since the last time, or else "call: reason", in host->text. */
+void lavc_say(const struct encoder_host *host, const char *call, const char *reason);
 
 /*
  * ABSENT where libavcodec has no such encoder; else fills info->version with libavcodec's and that
@@ -62,6 +70,9 @@ enum encoder_status lavc_probe(const char *codec, const char *library,
 enum encoder_status lavc_init(struct lavc *lavc, const char *codec,
 	const struct encoder_params *params, uint32_t format, const struct encoder_host *host);
 
+/* Bits a second at most, within a buffer whose length in time depends on the latency. */
+void lavc_limit_rate(AVCodecContext *context, uint64_t rate, uint32_t latency);
+
 /* Opens the codec. An option that is not consumed is an error, not a wish. Frees *options. */
 enum encoder_status lavc_open(struct lavc *lavc, AVDictionary **options);
 
@@ -74,6 +85,13 @@ struct lavc_hold;
 enum encoder_status lavc_wrap(struct lavc *lavc, const struct encoder_frame *frame, AVFrame *ret,
 	struct lavc_hold **ret_hold);
 void lavc_taken(struct lavc_hold *hold);
+
+/*
+ * The parts of lavc_send(), for who has something to do in between: gives libavcodec a frame that
+ * stands for the wrapped one, and takes the hold if it accepts; lets go of lavc->frame.
+ */
+enum encoder_status lavc_give(struct lavc *lavc, const AVFrame *frame, struct lavc_hold *hold);
+void lavc_unwrap(struct lavc *lavc);
 
 /* The functions of the contract. */
 enum encoder_status lavc_send(struct lavc *lavc, const struct encoder_frame *frame);
