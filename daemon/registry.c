@@ -36,7 +36,7 @@ void registry_changed(struct registry *registry)
 
 	if (!registry->push || sd_event_source_get_enabled(registry->push, &enabled) < 0 || enabled)
 		return;
-	/* At once, but for those that follow: a client that looks after its report sees its cost. */
+	/* At once, but for those that follow: who looks after a report sees what it cost. */
 	since_us = supervisor_now_ns() / 1000 - registry->pushed_us;
 	(void)sd_event_source_set_time_relative(
 		registry->push, since_us < PUSH_DELAY_US ? PUSH_DELAY_US - since_us : 0);
