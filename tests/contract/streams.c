@@ -77,9 +77,7 @@ static void sizes(const struct encoder_limits *limits)
 		check_size(limits, &odd[i], VENCD_FORMAT_I420);
 }
 
-/*
- * The widest and the highest; both at once would be gigabytes. HEVC's thinnest are not its longest.
- */
+/* The widest and the highest. HEVC's thinnest are not its longest. */
 static void largest(const struct encoder_limits *limits)
 {
 	uint32_t thin = limits->reach.min_width < 34 ? 34 : limits->reach.min_width;
@@ -87,6 +85,21 @@ static void largest(const struct encoder_limits *limits)
 	check_size(limits, &(struct size){limits->reach.max_width, thin, 2}, VENCD_FORMAT_I420);
 	check_size(limits, &(struct size){thin, limits->reach.max_height, 2}, VENCD_FORMAT_I420);
 	check_size(limits, &(struct size){3840, 2160, 2}, VENCD_FORMAT_I420);
+}
+
+/*
+ * Both sides at once, in live latency: what an encoder holds in file latency would be gigabytes.
+ */
+static void largest_picture(const struct encoder_limits *limits)
+{
+	struct run run;
+
+	run_init(&run, limits);
+	run.request.width = run.request.height = VENCD_SIZE_MAX;
+	run.request.latency = VENCD_LATENCY_LIVE;
+	run.request.speed = 13;
+	run.frames = 2;
+	encode_and_decode(&run);
 }
 
 /* Uneven steps, from below zero to beyond 32 bits. */
@@ -237,6 +250,7 @@ const struct contract_case stream_cases[] = {
 	{"formats", formats},
 	{"sizes", sizes},
 	{"largest", largest},
+	{"largest-picture", largest_picture, .alone = true},
 	{"timestamps", timestamps},
 	{"keyframes", keyframes},
 	{"pools", pools},
