@@ -22,6 +22,7 @@ class Start(unittest.TestCase):
         out = subprocess.run(["ldd", BUILD / "vencd"], text=True, capture_output=True, check=True)
         names = {line.split()[0].split(".so")[0] for line in out.stdout.splitlines()}
         self.assertIn("libsystemd", names)
+        self.assertIn("libdrm", names)
         for bad in ("libav", "libsw", "libva", "libvulkan", "libcuda", "libnvidia", "libSvt"):
             self.assertFalse([n for n in names if n.startswith(bad)], f"vencd links {bad}*")
 
