@@ -193,7 +193,7 @@ enum encoder_status va_query(
 	const struct va_device *d, uint32_t codec, enum va_depth depth, struct va_claim *ret)
 {
 	const VAProfile *wanted = profiles_of(codec, depth);
-	VAEntrypoint entrypoint;
+	VAEntrypoint entrypoint = VAEntrypointEncSlice;
 	VAProfile profile;
 	enum encoder_status status;
 
