@@ -53,8 +53,7 @@ static VAStatus query_entrypoints(
 
 static uint32_t hevc_features(void)
 {
-	VAConfigAttribValEncHEVCFeatures features = {
-		.bits = {.amp = 1, .sign_data_hiding = 1, .cu_qp_delta = 1}};
+	VAConfigAttribValEncHEVCFeatures features = {.bits = {.cu_qp_delta = 1}};
 
 	return features.value;
 }

@@ -54,12 +54,16 @@ VAStatus driver_enter(struct driver *driver, enum call call)
 	return fault_play(&driver->device.script, &driver->counts, call, driver->vendor);
 }
 
-/* A library that hangs here holds the dynamic loader's lock. */
+/*
+ * A library that hangs here holds the dynamic loader's lock. SVT-AV1 tells its story on stderr
+ * unless this variable says otherwise, which it reads with its first encoder.
+ */
 static __attribute__((constructor)) void construct(void)
 {
 	struct fault_script script;
 	static struct fault_counts counts;
 
+	setenv("SVT_LOG", "-1", 0);
 	if (device_find_constructor(&script) == 0)
 		fault_play(&script, &counts, CALL_Constructor, "vencd emulated driver");
 }

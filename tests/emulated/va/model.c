@@ -28,15 +28,24 @@
 #define PACKED                                                                                    \
 	(VA_ENC_PACKED_HEADER_SEQUENCE | VA_ENC_PACKED_HEADER_SLICE | VA_ENC_PACKED_HEADER_MISC | \
 		VA_ENC_PACKED_HEADER_RAW_DATA)
+#define PACKED_AV1 \
+	(VA_ENC_PACKED_HEADER_SEQUENCE | VA_ENC_PACKED_HEADER_PICTURE | VA_ENC_PACKED_HEADER_MISC)
+#define TEN_BIT (VA_RT_FORMAT_YUV420 | VA_RT_FORMAT_YUV420_10)
 #define EIGHT_BIT VA_RT_FORMAT_YUV420
 
 #define H264(profile, packed, l1) \
 	{VAProfileH264##profile, CODEC_H264, EIGHT_BIT, 4096, 2304, packed, REFERENCES(1, l1)}
+#define HEVC(profile, format, l1) \
+	{VAProfileHEVC##profile, CODEC_HEVC, format, 4096, 2304, PACKED, REFERENCES(1, l1)}
+#define AV1 {VAProfileAV1Profile0, CODEC_AV1, TEN_BIT, 4096, 2304, PACKED_AV1, REFERENCES(1, 0)}
 
 static const struct ability everything[] = {
 	H264(ConstrainedBaseline, PACKED, 0),
 	H264(Main, PACKED, 1),
 	H264(High, PACKED, 1),
+	HEVC(Main, EIGHT_BIT, 1),
+	HEVC(Main10, VA_RT_FORMAT_YUV420_10, 1),
+	AV1,
 	{VAProfileNone},
 };
 

@@ -16,6 +16,8 @@
 
 static const struct codec *const codecs[] = {
 	[CODEC_H264] = &codec_h264,
+	[CODEC_HEVC] = &codec_hevc,
+	[CODEC_AV1] = &codec_av1,
 };
 
 void context_free(struct context *context)
