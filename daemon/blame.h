@@ -28,7 +28,7 @@
 
 #include "hw/encoder.h"
 
-#define BLAME_ENCODERS_MAX 16u
+#define BLAME_ENCODERS_MAX 64u
 #define BLAME_ACCUSED_MAX 64u       /* of one encoder, for one probe; more are dropped */
 #define BLAME_STRIKES_KEPT 1024u    /* altogether; then the uid with most loses its oldest */
 #define BLAME_STRIKES_KEPT_USER 64u /* of one uid; then its oldest goes */

@@ -77,6 +77,7 @@ static const struct setting settings[] = {
 
 	COUNT("EncoderThreads", encoder_threads, "0", 0, 256,
 		"Cores for each software encoder; 0 means all."),
+	{"Hardware", SETTING_BOOL, FIELD(hardware), "yes", .meaning = "Encode on GPUs."},
 	{"SoftwareEncoders", SETTING_WORDS, FIELD(software), "svtav1 libx264 libx265",
 		.words = "svtav1 libx264 libx265", .meaning = "Software encoders in use."},
 	{"NullEncoder", SETTING_BOOL, FIELD(null_encoder), "no",

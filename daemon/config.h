@@ -36,7 +36,8 @@ struct config {
 	uint64_t adapter_memory; /* bytes */
 
 	uint32_t encoder_threads; /* 0: all cores */
-	char software[64];        /* names separated by one space */
+	bool hardware;
+	char software[64]; /* names separated by one space */
 	bool null_encoder;
 	char null_probe_script[256];
 	char driver_environment[256]; /* words of NAME=VALUE */

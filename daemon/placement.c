@@ -94,7 +94,7 @@ static bool is_closed(const struct encoder_entry *entry, const struct placement_
 {
 	if (leak_is_exhausted(entry, why) || is_lost(entry, ask, params, why))
 		return true;
-	if (entry->row.state == DEVICE_PROVEN || entry->row.state == DEVICE_PROBING)
+	if (device_state_is_usable(entry->row.state) || device_state_is_open(entry->row.state))
 		return false;
 	state_reason(entry, ask, why);
 	return true;
@@ -103,7 +103,7 @@ static bool is_closed(const struct encoder_entry *entry, const struct placement_
 /* A first probe is waited for by all, a verdict by those whom it is about. */
 static bool must_wait(const struct encoder_entry *entry, const struct placement_ask *ask)
 {
-	return entry->row.state == DEVICE_PROBING ||
+	return device_state_is_open(entry->row.state) ||
 		blame_is_accused(&entry->registry->blame, registry_index(entry), ask->uid);
 }
 

@@ -44,12 +44,18 @@ static void over(struct probing *probing, enum probing_result result, const char
 	verdict_probed(entry, result, detail);
 }
 
-static enum probing_result result_of(uint32_t status)
+static enum probing_result result_of(const struct encoder_entry *entry, uint32_t status)
 {
-	if (status == ENCODER_OK)
+	switch (status) {
+	case ENCODER_OK:
 		return PROBING_PASSED;
-	if (status == ENCODER_ABSENT)
-		return PROBING_ABSENT;
+	case ENCODER_ABSENT:
+		return entry->gpu ? PROBING_UNSUPPORTED : PROBING_ABSENT;
+	case ENCODER_NO_LIBRARY:
+		return PROBING_NO_LIBRARY;
+	case ENCODER_NOT_PERMITTED:
+		return PROBING_NOT_PERMITTED;
+	}
 	return encoder_status_class(status) == ENCODER_CLASS_RETRY ? PROBING_UNSETTLED
 								   : PROBING_FAILED;
 }
@@ -73,7 +79,7 @@ static void on_probed(struct probing *probing, const struct wire_probed *probed)
 		row->probe_needs_frames = probed->info.needs_frames;
 		row->probed_us = supervisor_wall_us();
 	}
-	over(probing, result_of(probed->status), detail);
+	over(probing, result_of(probing->entry, probed->status), detail);
 }
 
 /* The n-th (from 0) of the scripts between bars; the last one for all that follow. */

@@ -13,8 +13,11 @@ struct encoder_entry;
 enum probing_result {
 	PROBING_PASSED = 1,
 	PROBING_FAILED,
-	PROBING_ABSENT,    /* the library or the engine is not there */
-	PROBING_UNSETTLED, /* not started, or refused for want of memory or of a free session */
+	PROBING_ABSENT,        /* the library or the engine is not there */
+	PROBING_UNSUPPORTED,   /* the GPU or its driver does not have this codec */
+	PROBING_NO_LIBRARY,    /* there is no driver library for the GPU */
+	PROBING_NOT_PERMITTED, /* the GPU's node may not be opened */
+	PROBING_UNSETTLED,     /* not started, or refused for want of memory or of a free session */
 };
 
 /* Starts the encoder's probe; verdict_probed() tells its end, at once where it cannot start. */

@@ -2,15 +2,20 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The registry: the rows, and that fronts hear of their changes. What a row says of its encoder
- * comes from probes (probing.c) and what follows from them (verdict.c).
+ * The registry: the rows, and that fronts hear of their changes. Which rows there are is the
+ * catalogue's, the settings' and the host's word: a row of a GPU that may not be opened is there
+ * and says so (gpu_row.c). What a row says of its encoder comes from probes (probing.c) and what
+ * follows from them (verdict.c).
  */
 
 #include "daemon/registry.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/gpu_row.h"
+#include "daemon/log.h"
 #include "daemon/supervisor.h"
 
 #define PUSH_DELAY_US 50000
@@ -48,18 +53,11 @@ struct wire_device *registry_row(struct registry *registry, const struct encoder
 	return &registry->entry[entry - registry->entry].row;
 }
 
-static void fill_row(struct encoder_entry *entry, const struct encoder_limits *limits)
+void registry_show_reach(struct encoder_entry *entry)
 {
-	const struct encoder_reach *reach = &limits->reach;
+	const struct encoder_reach *reach = &entry->limits->reach;
 	struct wire_device *row = &entry->row;
 
-	row->h = (struct wire_header){.type = WIRE_DEVICE, .size = sizeof(*row)};
-	row->state = DEVICE_PROBING;
-	snprintf(row->device, sizeof(row->device), "%s",
-		limits->backend == VENCD_BACKEND_NULL ? "null" : "cpu");
-	snprintf(row->backend, sizeof(row->backend), "%s", limits->api);
-	snprintf(row->encoder, sizeof(row->encoder), "%s", limits->name);
-	row->codec = limits->codec;
 	row->min_width = reach->min_width;
 	row->min_height = reach->min_height;
 	row->max_width = reach->max_width;
@@ -67,8 +65,25 @@ static void fill_row(struct encoder_entry *entry, const struct encoder_limits *l
 	row->size_multiple = reach->size_multiple;
 	row->formats = reach->formats | reach->formats_converted;
 	memcpy(row->rate_controls, reach->rate_controls, sizeof(row->rate_controls));
+}
+
+static void fill_row(struct encoder_entry *entry)
+{
+	const struct encoder_limits *limits = entry->limits;
+	struct wire_device *row = &entry->row;
+
+	row->h = (struct wire_header){.type = WIRE_DEVICE, .size = sizeof(*row)};
+	row->state = DEVICE_PROBING;
+	snprintf(row->device, sizeof(row->device), "%s",
+		limits->backend == VENCD_BACKEND_NULL ? "null" : "cpu");
+	snprintf(row->backend, sizeof(row->backend), "%s", encoder_api_name(limits));
+	snprintf(row->encoder, sizeof(row->encoder), "%s", limits->name);
+	row->codec = limits->codec;
 	row->quality_min = limits->quality_min;
 	row->quality_max = limits->quality_max;
+	registry_show_reach(entry);
+	if (entry->gpu)
+		gpu_row_fill(row, entry->gpu);
 }
 
 static bool is_word_of(const char *words, const char *word)
@@ -87,6 +102,45 @@ static bool is_enabled(const struct config *config, const struct encoder_limits 
 						     : is_word_of(config->software, limits->name);
 }
 
+static void add_entry(
+	struct registry *registry, const struct encoder_limits *limits, struct gpu *gpu)
+{
+	struct encoder_entry *entry = &registry->entry[registry->entries];
+
+	if (registry->entries == REGISTRY_MAX) {
+		log_error("%s%s%s is left out: there are %u encoders already", limits->name,
+			gpu ? " on " : "", gpu ? gpu->id : "", REGISTRY_MAX);
+		return;
+	}
+	registry->entries++;
+	*entry = (struct encoder_entry){.registry = registry, .own = *limits, .gpu = gpu};
+	entry->limits = &entry->own;
+	fill_row(entry);
+	snprintf(entry->name, sizeof(entry->name), "%s%s%s", limits->name, gpu ? " on " : "",
+		gpu ? gpu->id : "");
+	if (!gpu || gpu_row_admit(&entry->row, gpu, geteuid()))
+		probing_start(entry);
+}
+
+/* Each hardware encoder on each GPU. */
+static void add_hardware(struct registry *registry, const struct encoder_limits *limits)
+{
+	for (size_t i = 0; i < registry->gpus; i++)
+		add_entry(registry, limits, &registry->gpu[i]);
+}
+
+static void find_gpus(struct registry *registry)
+{
+	int r = gpus_enumerate(registry->gpu, GPUS_MAX, &registry->gpus);
+
+	if (r < 0)
+		log_error("cannot look for GPUs: %s", strerror(-r));
+	for (size_t i = 0; i < registry->gpus; i++)
+		log_info("%s: %04x:%04x with %s %s at %s", registry->gpu[i].id,
+			registry->gpu[i].vendor, registry->gpu[i].device, registry->gpu[i].driver,
+			registry->gpu[i].driver_version, registry->gpu[i].node);
+}
+
 int registry_start(struct registry *registry, struct supervisor *supervisor)
 {
 	int r;
@@ -97,15 +151,13 @@ int registry_start(struct registry *registry, struct supervisor *supervisor)
 		supervisor->event, &registry->push, CLOCK_MONOTONIC, 0, 1000, on_push, registry);
 	if (r < 0)
 		return r;
+	if (supervisor->config.hardware)
+		find_gpus(registry);
 	for (const struct encoder_limits *l = encoder_catalogue; l->name; l++) {
-		struct encoder_entry *entry = &registry->entry[registry->entries];
-
-		if (!is_enabled(&supervisor->config, l) || registry->entries == REGISTRY_MAX)
-			continue;
-		*entry = (struct encoder_entry){.registry = registry, .limits = l};
-		fill_row(entry, l);
-		registry->entries++;
-		probing_start(entry);
+		if (l->backend == VENCD_BACKEND_HARDWARE)
+			add_hardware(registry, l);
+		else if (is_enabled(&supervisor->config, l))
+			add_entry(registry, l, NULL);
 	}
 	return 0;
 }

@@ -4,8 +4,9 @@
 #define VENCD_REGISTRY_H
 
 /*
- * The encoders of this host, what their probes showed, and their counters. A row is listed with
- * what it has proved; until its probe has ended it is "probing".
+ * The encoders of this host, what their probes showed, and their counters. An entry is one encoder
+ * on one device: each hardware encoder of the catalogue on each GPU, and each software encoder. It
+ * is listed with what it has proved; until its probe has ended it is "probing".
  */
 
 #include <systemd/sd-event.h>
@@ -13,8 +14,9 @@
 #include "daemon/blame.h"
 #include "daemon/wire.h"
 #include "hw/catalogue.h"
+#include "udev/enumerate.h"
 
-#define REGISTRY_MAX 16u
+#define REGISTRY_MAX 64u
 
 _Static_assert(REGISTRY_MAX <= BLAME_ENCODERS_MAX, "each encoder can be blamed");
 
@@ -24,9 +26,12 @@ struct probing;
 
 struct encoder_entry {
 	struct registry *registry;
-	const struct encoder_limits *limits;
-	struct wire_device row;  /* what ListDevices shows */
-	struct probing *probing; /* the probe under way */
+	const struct encoder_limits *limits; /* what it takes: own */
+	struct encoder_limits own;           /* the catalogue's, no further than was proved here */
+	struct gpu *gpu;                     /* NULL: the CPU */
+	char name[112];                      /* "svtav1", "h264_vaapi on pci-0000:03:00.0" */
+	struct wire_device row;              /* what ListDevices shows */
+	struct probing *probing;             /* the probe under way */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */
 };
@@ -35,6 +40,8 @@ struct registry {
 	struct supervisor *supervisor;
 	struct encoder_entry entry[REGISTRY_MAX];
 	unsigned entries;
+	struct gpu gpu[GPUS_MAX];
+	size_t gpus;
 	unsigned probes; /* processes of probes that are not dead, tombstones included */
 	struct blame blame;
 	sd_event_source *push; /* changes are told to fronts in one go */
@@ -44,6 +51,9 @@ struct registry {
 /* Fills the registry from the catalogue and the configuration and starts all probes. */
 int registry_start(struct registry *registry, struct supervisor *supervisor);
 void registry_stop(struct registry *registry);
+
+/* Puts what the encoder takes into its row. */
+void registry_show_reach(struct encoder_entry *entry);
 
 /* A row's counters changed. */
 void registry_changed(struct registry *registry);

@@ -69,7 +69,7 @@ static void await_parole(struct encoder_entry *entry)
 	if (sv->state == SUPERVISOR_SERVING &&
 		sd_event_add_time_relative(
 			sv->event, &entry->parole, CLOCK_MONOTONIC, us, 0, on_parole, entry) < 0)
-		log_error("%s: cannot be probed again: no timer", entry->limits->name);
+		log_error("%s: cannot be probed again: no timer", entry->name);
 }
 
 static void quarantine(struct encoder_entry *entry, const char *detail)
@@ -78,7 +78,7 @@ static void quarantine(struct encoder_entry *entry, const char *detail)
 	entry->row.quarantines++;
 	set_detail(entry, "quarantined: ", detail);
 	await_parole(entry);
-	log_error("%s: %s; it is probed again in %llu s", entry->limits->name, entry->row.detail,
+	log_error("%s: %s; it is probed again in %llu s", entry->name, entry->row.detail,
 		(unsigned long long)(blame_of(entry)->device[registry_index(entry)].backoff_ns /
 			1000000000));
 }
@@ -91,7 +91,7 @@ static void log_strikes(const struct encoder_entry *entry, unsigned n)
 	for (unsigned i = blame->strikes > n ? blame->strikes - n : 0; i < blame->strikes; i++) {
 		const struct blame_strike *s = &blame->strike[i];
 
-		log_warning("%s: a strike for uid %u with %s%s", entry->limits->name, s->uid,
+		log_warning("%s: a strike for uid %u with %s%s", entry->name, s->uid,
 			blame_shape_text(s->shape, text),
 			s->loss == BLAME_LOSS_NONE            ? ""
 				: s->loss == BLAME_LOSS_SHAPE ? ", who loses it for such requests"
@@ -112,6 +112,9 @@ static enum blame_proof proof_of(enum probing_result result)
 		return BLAME_PASSED;
 	case PROBING_FAILED:
 	case PROBING_ABSENT:
+	case PROBING_UNSUPPORTED:
+	case PROBING_NO_LIBRARY:
+	case PROBING_NOT_PERMITTED:
 		return BLAME_FAILED;
 	case PROBING_UNSETTLED:
 		break;
@@ -129,7 +132,7 @@ static void judge(struct encoder_entry *entry, enum probing_result result, const
 
 	switch (blame_judge(blame, registry_index(entry), proof_of(result), now)) {
 	case BLAME_ACQUITTED:
-		log_warning("%s: no verdict about a failure: %s", entry->limits->name, detail);
+		log_warning("%s: no verdict about a failure: %s", entry->name, detail);
 		break;
 	case BLAME_STRUCK:
 		entry->row.strikes += tried;
@@ -154,7 +157,7 @@ static void prove(struct encoder_entry *entry)
 	entry->row.state = DEVICE_PROVEN;
 	entry->row.detail[0] = '\0';
 	entry->row.parole_us = 0;
-	log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->limits->name,
+	log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->name,
 		entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
 }
 
@@ -164,9 +167,17 @@ static void mark_broken(struct encoder_entry *entry, const char *detail)
 	entry->row.state = DEVICE_BROKEN;
 	set_detail(entry, "", detail);
 	if (entry->registry->supervisor->state == SUPERVISOR_SERVING)
-		log_warning("%s: not usable: %s", entry->limits->name, detail);
+		log_warning("%s: not usable: %s", entry->name, detail);
 	blame_quarantine(blame_of(entry), registry_index(entry), supervisor_now_ns());
 	await_parole(entry);
+}
+
+/* What is lacking is no failure, and not tried again before the next start. */
+static void mark_lacking(struct encoder_entry *entry, enum device_state state, const char *detail)
+{
+	entry->row.state = state;
+	set_detail(entry, "", detail);
+	log_warning("%s: not usable: %s", entry->name, detail);
 }
 
 static void first_probed(
@@ -177,9 +188,16 @@ static void first_probed(
 		prove(entry);
 		break;
 	case PROBING_ABSENT:
-		entry->row.state = DEVICE_ABSENT;
-		set_detail(entry, "", detail);
-		log_warning("%s: not usable: %s", entry->limits->name, detail);
+		mark_lacking(entry, DEVICE_ABSENT, detail);
+		break;
+	case PROBING_UNSUPPORTED:
+		mark_lacking(entry, DEVICE_UNSUPPORTED, detail);
+		break;
+	case PROBING_NO_LIBRARY:
+		mark_lacking(entry, DEVICE_NO_LIBRARY, detail);
+		break;
+	case PROBING_NOT_PERMITTED:
+		mark_lacking(entry, DEVICE_NOT_PERMITTED, detail);
 		break;
 	case PROBING_FAILED:
 	case PROBING_UNSETTLED:
@@ -198,7 +216,7 @@ static void parole_probed(
 	}
 	set_detail(entry, entry->row.state == DEVICE_QUARANTINED ? "quarantined: " : "", detail);
 	await_parole(entry);
-	log_warning("%s: still not usable: %s", entry->limits->name, detail);
+	log_warning("%s: still not usable: %s", entry->name, detail);
 }
 
 void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail)
@@ -207,9 +225,11 @@ void verdict_probed(struct encoder_entry *entry, enum probing_result result, con
 
 	switch ((enum device_state)entry->row.state) {
 	case DEVICE_PROBING:
+	case DEVICE_UNTESTED:
 		first_probed(entry, result, detail);
 		break;
 	case DEVICE_PROVEN:
+	case DEVICE_DEGRADED:
 		judge(entry, result, detail);
 		break;
 	case DEVICE_BROKEN:
@@ -218,6 +238,10 @@ void verdict_probed(struct encoder_entry *entry, enum probing_result result, con
 		break;
 	case DEVICE_ABSENT: /* are never probed again */
 	case DEVICE_DISABLED:
+	case DEVICE_NOT_PERMITTED:
+	case DEVICE_NO_LIBRARY:
+	case DEVICE_UNSUPPORTED:
+	case DEVICE_STATE_MAX:
 		break;
 	}
 	registry_changed(entry->registry);
@@ -269,7 +293,7 @@ void verdict_accuse(struct attempt *attempt, enum attempt_end end)
 	struct supervisor *sv = worker->supervisor;
 	struct encoder_entry *entry = &sv->registry.entry[worker->encoder - sv->registry.entry];
 
-	if (sv->state != SUPERVISOR_SERVING || entry->row.state != DEVICE_PROVEN ||
+	if (sv->state != SUPERVISOR_SERVING || !device_state_is_usable(entry->row.state) ||
 		!is_accused_of(attempt, end) || attempt->accused ||
 		(ends_process(end) && worker->accused))
 		return;
@@ -277,6 +301,6 @@ void verdict_accuse(struct attempt *attempt, enum attempt_end end)
 	worker->accused |= ends_process(end);
 	if (!blame_accuse(&sv->registry.blame, registry_index(entry), worker->uid, attempt->shape))
 		log_warning("%s: a failure of uid %u's is not looked into: too many are",
-			entry->limits->name, worker->uid);
+			entry->name, worker->uid);
 	try_next(entry);
 }

@@ -76,6 +76,10 @@ static void terminate_device(union wire_message *m)
 	TERMINATE(m->device.encoder);
 	TERMINATE(m->device.version);
 	TERMINATE(m->device.detail);
+	TERMINATE(m->device.advice);
+	TERMINATE(m->device.gpu.node);
+	TERMINATE(m->device.gpu.driver);
+	TERMINATE(m->device.gpu.driver_version);
 }
 
 static void terminate_open(union wire_message *m)
@@ -128,6 +132,7 @@ static void terminate_report(union wire_message *m)
 static void terminate_probe(union wire_message *m)
 {
 	TERMINATE(m->probe.encoder);
+	TERMINATE(m->probe.device);
 	TERMINATE(m->probe.script);
 }
 
@@ -141,6 +146,7 @@ static void terminate_probed(union wire_message *m)
 static void terminate_start(union wire_message *m)
 {
 	TERMINATE(m->start.encoder);
+	TERMINATE(m->start.device);
 	TERMINATE(m->start.plan.version);
 	terminate_params(&m->start.params.request);
 }

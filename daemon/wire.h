@@ -17,6 +17,7 @@
 
 #include "client/plane/plane.h"
 #include "client/vencd.h"
+#include "daemon/device_state.h"
 #include "daemon/report.h"
 #include "daemon/walls.h"
 #include "hw/encoder.h"
@@ -102,15 +103,6 @@ struct wire_connection {
 	uint32_t uid, pid;
 };
 
-enum device_state {
-	DEVICE_PROBING = 1, /* probe not ended yet */
-	DEVICE_PROVEN,      /* has encoded and flushed in a probe */
-	DEVICE_ABSENT,      /* library or engine is not there: not an error */
-	DEVICE_BROKEN,      /* its probe failed, crashed or was abandoned */
-	DEVICE_DISABLED,    /* by configuration */
-	DEVICE_QUARANTINED, /* has failed since: takes no work until a probe has passed */
-};
-
 /* What cannot be freed now, and the setting that bounds it. */
 struct wire_budget {
 	char setting[24];
@@ -119,14 +111,22 @@ struct wire_budget {
 
 #define WIRE_BUDGETS 5
 
+/* The GPU of a row, as sysfs and /dev/dri have it; node "": the row is of no GPU. */
+struct wire_gpu {
+	char node[64], driver[32], driver_version[64]; /* the kernel's driver */
+	uint32_t vendor, device, subvendor, subdevice; /* of PCI; 0: none */
+};
+
 /* One encoder of one device: a row of ListDevices. */
 struct wire_device {
 	struct wire_header h;
 	uint32_t last;  /* 1: the snapshot is whole */
 	uint32_t state; /* enum device_state */
 	char device[64], backend[16], encoder[32], version[64];
-	char detail[256]; /* what a person should know or do */
-	uint32_t codec;   /* enum vencd_codec; 0: any */
+	char detail[256]; /* why it is in this state */
+	char advice[192]; /* what to do about it; "": what its state's table says */
+	struct wire_gpu gpu;
+	uint32_t codec; /* enum vencd_codec; 0: any */
 	uint32_t min_width, min_height, max_width, max_height, size_multiple;
 	uint32_t formats;          /* bits, 1u << enum vencd_pixel_format */
 	uint32_t rate_controls[3]; /* bits, by enum vencd_latency */

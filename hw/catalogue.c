@@ -257,6 +257,11 @@ const struct encoder_limits *encoder_limits_find(const char *name)
 	return NULL;
 }
 
+const char *encoder_api_name(const struct encoder_limits *limits)
+{
+	return limits->api ? limits->api : vencd_backend_name(limits->backend);
+}
+
 const struct catalogue_row *catalogue_row_of(const struct encoder_limits *limits)
 {
 	size_t i = 0;

@@ -26,6 +26,9 @@ struct encoder_limits {
 extern const struct encoder_limits encoder_catalogue[];
 const struct encoder_limits *encoder_limits_find(const char *name);
 
+/* What rows and reports call its backend: its API, or "software", "null". */
+const char *encoder_api_name(const struct encoder_limits *limits);
+
 /*
  * Narrows a request to one encoder: fills defaults (rate control, quality, speed, gop, b_frames,
  * latency), checks every field against limits->reach, which may be a device's own (in a copy of the

@@ -91,16 +91,31 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Budget,
 	COMMENT("The setting that bounds it; at the limit no more work is taken"),
 	FIELD(setting, STRING, 0), FIELD(used, INT, 0), FIELD(limit, INT, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Gpu,
+	COMMENT("Its render node, whose number may be another after the next boot"),
+	FIELD(node, STRING, 0),
+	COMMENT("The kernel's driver, and the version of its module; one from the kernel's own "
+		"tree has the kernel's"),
+	FIELD(driver, STRING, 0), FIELD(driverVersion, STRING, 0),
+	COMMENT("Of PCI; 0: it is not on PCI"), FIELD(vendorId, INT, 0), FIELD(deviceId, INT, 0),
+	FIELD(subsystemVendorId, INT, 0), FIELD(subsystemDeviceId, INT, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
-	COMMENT("The device: \"cpu\" or the PCI path of a GPU"), FIELD(device, STRING, 0),
+	COMMENT("cpu, null, or where a GPU sits: pci-0000:03:00.0; path- and a part of its path "
+		"in sysfs where it is not on PCI"),
+	FIELD(device, STRING, 0), COMMENT("Absent: it is of no GPU"), TYPED(gpu, Gpu, NULLABLE),
 	COMMENT("software, vaapi, nvenc, vulkan, null"), FIELD(backend, STRING, 0),
 	FIELD(encoder, STRING, 0), COMMENT("Library and version, once probed"),
 	FIELD(version, STRING, NULLABLE), COMMENT("Absent: any codec"),
 	FIELD(codec, STRING, NULLABLE),
-	COMMENT("probing, proven (has encoded here), absent (not there), broken, disabled, "
-		"quarantined (has failed since)"),
-	FIELD(state, STRING, 0), COMMENT("What to know or do about the state"),
-	FIELD(detail, STRING, NULLABLE), FIELD(minWidth, INT, 0), FIELD(minHeight, INT, 0),
+	COMMENT("untested (its probe has not begun), probing, proven (has encoded here), degraded "
+		"(works, but for less than it claims), absent (not there), not-permitted (its "
+		"node may not be opened), library-missing (no driver library in user space), "
+		"unsupported (the GPU does not encode it), disabled (by the deny-list), broken "
+		"(its probe failed), quarantined (has failed since)"),
+	FIELD(state, STRING, 0), COMMENT("Why it is in this state"),
+	FIELD(detail, STRING, NULLABLE), COMMENT("What to do about it"),
+	FIELD(advice, STRING, NULLABLE), FIELD(minWidth, INT, 0), FIELD(minHeight, INT, 0),
 	FIELD(maxWidth, INT, 0), FIELD(maxHeight, INT, 0),
 	COMMENT("Width and height must be multiples of it"), FIELD(sizeMultiple, INT, 0),
 	FIELD(formats, STRING, ARRAY), TYPED(rateControls, RateControls, 0),
@@ -315,8 +330,8 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	SYMBOL("What a session is to encode"), &vl_type_Parameters,
 	SYMBOL("The shared memory of a session"), &vl_type_Layout, &vl_type_RateControls,
 	SYMBOL("An encoder of a device, what it can do, and how it has behaved"), &vl_type_Device,
-	SYMBOL("What cannot be freed until the kernel has taken a process"), &vl_type_Budget,
-	SYMBOL("A session that has not ended"), &vl_type_Session,
+	&vl_type_Gpu, SYMBOL("What cannot be freed until the kernel has taken a process"),
+	&vl_type_Budget, SYMBOL("A session that has not ended"), &vl_type_Session,
 	SYMBOL("What a user is charged with, and may be"), &vl_type_Quota, &vl_type_Leaked,
 	SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
 	SYMBOL("What became of a session; one for each"), &vl_type_Report,

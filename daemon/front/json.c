@@ -130,22 +130,6 @@ int quota_to_json(const struct wire_quota *q, sd_json_variant **ret)
 		UNSIGNED("refused", q->refused));
 }
 
-static const char *const state_names[] = {
-	[DEVICE_PROBING] = "probing",
-	[DEVICE_PROVEN] = "proven",
-	[DEVICE_ABSENT] = "absent",
-	[DEVICE_BROKEN] = "broken",
-	[DEVICE_DISABLED] = "disabled",
-	[DEVICE_QUARANTINED] = "quarantined",
-};
-
-static const char *state_name(uint32_t state)
-{
-	return state < sizeof(state_names) / sizeof(state_names[0])
-		? name_or_unknown(state_names[state])
-		: "unknown";
-}
-
 typedef const char *(*name_fn)(uint32_t value);
 
 static const char *format_name(uint32_t value)
@@ -249,6 +233,24 @@ static int add_budgets(sd_json_variant **v, const struct wire_device *d)
 	return r;
 }
 
+static int add_gpu(sd_json_variant **v, const struct wire_device *d)
+{
+	const struct wire_gpu *g = &d->gpu;
+	sd_json_variant *gpu = NULL;
+	int r;
+
+	if (!g->node[0])
+		return 0;
+	r = sd_json_buildo(&gpu, STRING("node", g->node), STRING("driver", g->driver),
+		STRING("driverVersion", g->driver_version), UNSIGNED("vendorId", g->vendor),
+		UNSIGNED("deviceId", g->device), UNSIGNED("subsystemVendorId", g->subvendor),
+		UNSIGNED("subsystemDeviceId", g->subdevice));
+	if (r >= 0)
+		r = sd_json_variant_set_field(v, "gpu", gpu);
+	sd_json_variant_unref(gpu);
+	return r;
+}
+
 int device_to_json(const struct wire_device *d, sd_json_variant **ret)
 {
 	sd_json_variant *v = NULL;
@@ -256,10 +258,14 @@ int device_to_json(const struct wire_device *d, sd_json_variant **ret)
 	int r = sd_json_buildo(&v, STRING("device", d->device), STRING("backend", d->backend),
 		STRING("encoder", d->encoder),
 		SD_JSON_BUILD_PAIR_CONDITION(codec != NULL, "codec", SD_JSON_BUILD_STRING(codec)),
-		STRING("state", state_name(d->state)));
+		STRING("state", device_state_name(d->state)));
 
 	r = r < 0 ? r : text_add(&v, "version", d->version);
 	r = r < 0 ? r : text_add(&v, "detail", d->detail);
+	r = r < 0
+		? r
+		: text_add(&v, "advice", d->advice[0] ? d->advice : device_state_advice(d->state));
+	r = r < 0 ? r : add_gpu(&v, d);
 	r = r < 0 ? r : add_limits(&v, d);
 	r = r < 0 ? r : add_sets(&v, d);
 	r = r < 0 ? r : add_probe(&v, d);

@@ -295,7 +295,7 @@ static void tell_devices(const struct plan *plan)
 	fill(&m, plan);
 	m.h.type = WIRE_DEVICE;
 	m.device.last = 1;
-	m.device.state %= DEVICE_DISABLED + 2;
+	m.device.state %= DEVICE_STATE_MAX + 1;
 	FUZZ_CHECK(wire_send(supervisor, &m, NULL, 0) == 0);
 	run_front();
 }

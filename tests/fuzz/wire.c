@@ -145,7 +145,10 @@ static void check_strings(const union wire_message *m)
 	case WIRE_DEVICE:
 		FUZZ_CHECK(FUZZ_TERMINATED(m->device.device) &&
 			FUZZ_TERMINATED(m->device.backend) && FUZZ_TERMINATED(m->device.encoder) &&
-			FUZZ_TERMINATED(m->device.version) && FUZZ_TERMINATED(m->device.detail));
+			FUZZ_TERMINATED(m->device.version) && FUZZ_TERMINATED(m->device.detail) &&
+			FUZZ_TERMINATED(m->device.advice) && FUZZ_TERMINATED(m->device.gpu.node) &&
+			FUZZ_TERMINATED(m->device.gpu.driver) &&
+			FUZZ_TERMINATED(m->device.gpu.driver_version));
 		break;
 	case WIRE_OPEN:
 		FUZZ_CHECK(FUZZ_TERMINATED(m->open.params.label) &&
@@ -173,14 +176,15 @@ static void check_strings(const union wire_message *m)
 			FUZZ_TERMINATED(m->session.device) && FUZZ_TERMINATED(m->session.label));
 		break;
 	case WIRE_PROBE:
-		FUZZ_CHECK(FUZZ_TERMINATED(m->probe.encoder) && FUZZ_TERMINATED(m->probe.script));
+		FUZZ_CHECK(FUZZ_TERMINATED(m->probe.encoder) && FUZZ_TERMINATED(m->probe.script) &&
+			FUZZ_TERMINATED(m->probe.device));
 		break;
 	case WIRE_PROBED:
 		FUZZ_CHECK(FUZZ_TERMINATED(m->probed.encoder) && FUZZ_TERMINATED(m->probed.text) &&
 			FUZZ_TERMINATED(m->probed.info.version));
 		break;
 	case WIRE_START:
-		FUZZ_CHECK(FUZZ_TERMINATED(m->start.encoder) &&
+		FUZZ_CHECK(FUZZ_TERMINATED(m->start.encoder) && FUZZ_TERMINATED(m->start.device) &&
 			FUZZ_TERMINATED(m->start.plan.version) &&
 			FUZZ_TERMINATED(m->start.params.request.label) &&
 			FUZZ_TERMINATED(m->start.params.request.null_script));

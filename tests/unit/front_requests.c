@@ -384,6 +384,8 @@ static void check_device(sd_json_variant *v, const char *state)
 	check_is(text_of(v, "state"), state);
 	check_is(text_of(v, "codec"), "av1");
 	check_is(text_of(v, "detail"), "ask ? somebody");
+	CHECK(has_member(v, "advice") == (strcmp(state, "proven") != 0));
+	CHECK(!has_member(v, "gpu"));
 	check_is(text_of(v, "formats.1"), "p010");
 	CHECK_EQUAL(sd_json_variant_elements(member(v, "formats")), 2);
 	check_is(text_of(v, "rateControls.file.1"), "cbr");
@@ -402,6 +404,46 @@ static void expect_devices(struct client *c, const char *state, bool continues)
 	CHECK_EQUAL(r.continues, continues);
 	check_device(r.parameters, state);
 	reply_clear(&r);
+}
+
+/* A GPU that may not be opened: what is lacking, and what to do, stand in the row. */
+static void test_gpu(struct fake *fake)
+{
+	struct wire_device row = {.h.type = WIRE_DEVICE,
+		.last = 1,
+		.state = DEVICE_NOT_PERMITTED,
+		.device = "pci-0000:03:00.0",
+		.backend = "vaapi",
+		.encoder = "h264_vaapi",
+		.codec = VENCD_CODEC_H264,
+		.detail = "group render",
+		.advice = "SupplementaryGroups=render",
+		.gpu = {.node = "/dev/dri/renderD128",
+			.driver = "amdgpu",
+			.driver_version = "6.12",
+			.vendor = 0x1002,
+			.device = 0x67df}};
+	struct client c;
+	struct reply r;
+	sd_json_variant *v;
+
+	client_connect(fake, &c);
+	fake_send(fake, &row, NULL, 0);
+	fake_settle(fake);
+	client_call(&c, "ListDevices", "{}");
+	client_receive(&c, &r);
+	CHECK(!r.error);
+	v = member(r.parameters, "devices.0");
+	check_is(text_of(v, "device"), "pci-0000:03:00.0");
+	check_is(text_of(v, "state"), "not-permitted");
+	check_is(text_of(v, "advice"), "SupplementaryGroups=render");
+	check_is(text_of(v, "gpu.node"), "/dev/dri/renderD128");
+	check_is(text_of(v, "gpu.driverVersion"), "6.12");
+	CHECK_EQUAL(number_of(v, "gpu.vendorId"), 0x1002);
+	CHECK_EQUAL(number_of(v, "gpu.deviceId"), 0x67df);
+	CHECK_EQUAL(number_of(v, "gpu.subsystemVendorId"), 0);
+	reply_clear(&r);
+	client_leave(fake, &c);
 }
 
 /* Asked before the first table is there; followed; and followed without reading. */
@@ -446,6 +488,7 @@ int main(int argc, char **argv)
 	fake_start(&fake, argv[1]);
 	test_introspection(&fake);
 	test_devices(&fake);
+	test_gpu(&fake);
 	test_open(&fake);
 	test_every_parameter(&fake);
 	test_bad_requests(&fake);

@@ -239,7 +239,9 @@ static void check_strings(void)
 	open_pair();
 	m = relay(WIRE_DEVICE);
 	CHECK(ENDS(m->device.device) && ENDS(m->device.backend) && ENDS(m->device.encoder));
-	CHECK(ENDS(m->device.version) && ENDS(m->device.detail));
+	CHECK(ENDS(m->device.version) && ENDS(m->device.detail) && ENDS(m->device.advice));
+	CHECK(ENDS(m->device.gpu.node) && ENDS(m->device.gpu.driver));
+	CHECK(ENDS(m->device.gpu.driver_version));
 	m = relay(WIRE_OPEN);
 	CHECK(ENDS(m->open.params.label) && ENDS(m->open.params.null_script));
 	m = relay(WIRE_OPENED);
@@ -256,11 +258,11 @@ static void check_strings(void)
 	for (unsigned i = 0; i < PLANE_MAX_ATTEMPTS; i++)
 		check_attempt_strings(&m->report.report.attempt[i]);
 	m = relay(WIRE_PROBE);
-	CHECK(ENDS(m->probe.encoder) && ENDS(m->probe.script));
+	CHECK(ENDS(m->probe.encoder) && ENDS(m->probe.script) && ENDS(m->probe.device));
 	m = relay(WIRE_PROBED);
 	CHECK(ENDS(m->probed.encoder) && ENDS(m->probed.info.version) && ENDS(m->probed.text));
 	m = relay(WIRE_START);
-	CHECK(ENDS(m->start.encoder) && ENDS(m->start.plan.version));
+	CHECK(ENDS(m->start.encoder) && ENDS(m->start.plan.version) && ENDS(m->start.device));
 	CHECK(ENDS(m->start.params.request.label) && ENDS(m->start.params.request.null_script));
 	CHECK(ENDS(relay(WIRE_ATTEMPT_OPENED)->attempt_opened.info.version));
 	CHECK(ENDS(relay(WIRE_ATTEMPT_ENDED)->attempt_ended.text));
