@@ -152,7 +152,8 @@ static int spawn_process(
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char *environment[ENVIRONMENT_MAX] = {NULL};
-	char *argv[] = {(char *)program, NULL};
+	char *argument = fds->extra ? (char *)fds->extra->argument : NULL;
+	char *argv[] = {(char *)program, argument, NULL};
 	int high[1 + CHILD_EXTRA_FDS_MAX];
 	unsigned n;
 	int r = raise_fds(fds, high, &n);

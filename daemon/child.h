@@ -62,6 +62,7 @@ struct child_extra {
 	int fds[CHILD_EXTRA_FDS_MAX]; /* become its fds from WIRE_FD + 1 up; stay the caller's */
 	unsigned n_fds;
 	const char *environment; /* words of NAME=VALUE; NULL: none */
+	const char *argument;    /* its only one; NULL: none */
 };
 
 /*

@@ -12,6 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * Of mode 0400: who has it for reading cannot open it again for writing through /proc, be it as the
+ * user that made it. Those who are to write get the descriptor that it was made with.
+ */
 int memory_create(const char *name, uint64_t size)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), r;
@@ -20,7 +24,7 @@ int memory_create(const char *name, uint64_t size)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0 || fchmod(fd, 0600) < 0 ||
+	if (ftruncate(fd, (off_t)size) < 0 || fchmod(fd, 0400) < 0 ||
 		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		r = -errno;
 		close(fd);

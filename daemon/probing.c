@@ -98,6 +98,8 @@ static void send_probe(struct probing *probing)
 	struct wire_probe probe = {.h = {.type = WIRE_PROBE, .size = sizeof(probe)}};
 
 	snprintf(probe.encoder, sizeof(probe.encoder), "%s", entry->limits->name);
+	if (entry->gpu)
+		snprintf(probe.device, sizeof(probe.device), "%s", entry->gpu->node);
 	if (entry->limits->backend == VENCD_BACKEND_NULL)
 		copy_script(probe.script, sizeof(probe.script),
 			entry->registry->supervisor->config.null_probe_script, entry->probed++);
@@ -108,12 +110,13 @@ static void send_probe(struct probing *probing)
 static void on_ready(struct probing *probing, const struct walls *walls)
 {
 	struct supervisor *sv = probing->entry->registry->supervisor;
+	enum wall_kind kind = registry_worker_kind(probing->entry);
 	char why[STANDING_WHY_MAX];
 
 	if (probing->entry->probing != probing)
 		return;
-	if (standing_note(sv, WALL_WORKER, walls) < 0) {
-		(void)standing_refuses(sv, WALL_WORKER, why);
+	if (standing_note(sv, kind, walls) < 0) {
+		(void)standing_refuses(sv, kind, why);
 		over(probing, PROBING_ABSENT, why);
 		return;
 	}
@@ -209,7 +212,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int start(struct encoder_entry *entry)
 {
 	struct supervisor *sv = entry->registry->supervisor;
-	const struct child_extra extra = {.environment = sv->config.driver_environment};
+	const struct child_extra extra = {
+		.environment = sv->config.driver_environment, .argument = registry_node(entry)};
 	struct probing *probing = calloc(1, sizeof(*probing));
 	int r;
 

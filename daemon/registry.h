@@ -58,6 +58,18 @@ void registry_show_reach(struct encoder_entry *entry);
 /* A row's counters changed. */
 void registry_changed(struct registry *registry);
 
+/* What a process that holds the encoder is. */
+static inline enum wall_kind registry_worker_kind(const struct encoder_entry *entry)
+{
+	return entry->gpu ? WALL_DEVICE_WORKER : WALL_WORKER;
+}
+
+/* Its argument: the node of its device; NULL for the CPU. */
+static inline const char *registry_node(const struct encoder_entry *entry)
+{
+	return entry->gpu ? entry->gpu->node : NULL;
+}
+
 /* The encoder's number, for blame.h. */
 static inline unsigned registry_index(const struct encoder_entry *entry)
 {

@@ -91,6 +91,8 @@ static int start_first(struct session *session, struct worker *worker,
 	int fds[WIRE_START_FDS], r;
 
 	snprintf(start.encoder, sizeof(start.encoder), "%s", session->report.attempt[0].encoder);
+	if (worker->encoder->gpu)
+		snprintf(start.device, sizeof(start.device), "%s", worker->encoder->gpu->node);
 	session_memory_worker_fds(memory, 0, fds);
 	r = attempt_start(session, worker, &start, fds, memory->slot_map[0], memory->ring_map[0]);
 	if (r < 0)

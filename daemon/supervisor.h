@@ -284,7 +284,6 @@ void attempt_message(struct worker *worker, const union wire_message *message);
 /* Binds one, or finds one to share. -EDQUOT with *refusal filled. */
 int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
 	struct worker **ret, struct quota_refusal *refusal);
-int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quota_refusal *refusal);
 void worker_keep_warm(struct supervisor *supervisor);
 void worker_taint(struct worker *worker);
 void worker_attempt_gone(struct worker *worker);

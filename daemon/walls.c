@@ -26,11 +26,12 @@ static const char *const wall_names[WALL_MAX] = {
 };
 
 static const struct {
-	const char *program;
+	const char *name;
 	uint32_t walls;
 } kinds[WALL_KIND_MAX] = {
 	[WALL_FRONT] = {"vencd-front", ALL_WALLS},
 	[WALL_WORKER] = {"vencd-worker", ALL_WALLS},
+	[WALL_DEVICE_WORKER] = {"device-worker", ALL_WALLS},
 	[WALL_STREAM] = {"vencd-stream", ALL_WALLS},
 	[WALL_INSPECT] = {"vencd-inspect", ALL_WALLS & ~WALL_BIT(WALL_LANDLOCK)},
 };
@@ -42,7 +43,7 @@ const char *wall_name(uint32_t wall)
 
 const char *wall_kind_name(uint32_t kind)
 {
-	return kind < WALL_KIND_MAX ? kinds[kind].program : NULL;
+	return kind < WALL_KIND_MAX ? kinds[kind].name : NULL;
 }
 
 uint32_t walls_of_kind(uint32_t kind)

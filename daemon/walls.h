@@ -27,6 +27,7 @@ enum wall {
 enum wall_kind {
 	WALL_FRONT = 1,
 	WALL_WORKER,
+	WALL_DEVICE_WORKER, /* a worker that holds a GPU */
 	WALL_STREAM,
 	WALL_INSPECT,
 	WALL_KIND_MAX,
@@ -43,7 +44,7 @@ struct walls {
 /* "landlock"; NULL for what is no wall. */
 const char *wall_name(uint32_t wall);
 
-/* The program of a kind, "vencd-worker"; NULL for what is none. */
+/* "vencd-worker", as its program, or "device-worker"; NULL for what is none. */
 const char *wall_kind_name(uint32_t kind);
 
 /* The walls that a kind is built with, as bits. */

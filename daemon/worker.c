@@ -3,9 +3,10 @@
 
 /*
  * Worker processes. A warm worker has loaded its libraries and belongs to nobody; its first attempt
- * binds it to one encoder and one client uid for good. Software attempts are alone in their worker;
- * the others share one up to SessionsPerWorker, with one open outstanding at a time, so that a
- * wedged open holds nobody else up.
+ * binds it to one encoder and one client uid for good. A GPU's worker is never warm: what it may
+ * open is decided when it starts, so it is started for its first attempt. Attempts of software and
+ * of VA-API are alone in their worker; the others share one up to SessionsPerWorker, with one open
+ * outstanding at a time, so that a wedged open holds nobody else up.
  *
  * A worker ends by SIGKILL alone: when its last attempt is gone, when it is tainted and drained, or
  * when its loop is silent. Nothing of it is freed here before the pidfd has told of its death,
@@ -38,13 +39,14 @@ static struct wire_device *worker_row(struct worker *worker)
 /* An attempt may be waiting already; the first probe has shown what walls there are. */
 static void worker_ready(struct worker *worker, const struct walls *walls)
 {
+	enum wall_kind kind = worker->encoder ? registry_worker_kind(worker->encoder) : WALL_WORKER;
 	struct attempt *attempt;
 
 	worker->ready = true;
 	worker->walls = *walls;
 	LIST_FOREACH(attempt, &worker->attempts, entry)
 	attempt_note_walls(attempt);
-	if (standing_note(worker->supervisor, WALL_WORKER, walls) < 0)
+	if (standing_note(worker->supervisor, kind, walls) < 0)
 		child_kill(worker->child);
 	worker_keep_warm(worker->supervisor);
 }
@@ -210,9 +212,12 @@ static const struct child_ops worker_ops = {
 	.dead = worker_dead,
 };
 
-int worker_spawn(struct supervisor *supervisor, struct worker **ret, struct quota_refusal *refusal)
+/* device: the node that it will hold; NULL: none. */
+static int worker_spawn(struct supervisor *supervisor, const char *device, struct worker **ret,
+	struct quota_refusal *refusal)
 {
-	const struct child_extra extra = {.environment = supervisor->config.driver_environment};
+	const struct child_extra extra = {
+		.environment = supervisor->config.driver_environment, .argument = device};
 	struct worker *worker;
 	int r = quota_check_whole(
 		&supervisor->quota, QUOTA_ALL_WORKERS, supervisor->n_workers, refusal);
@@ -250,7 +255,7 @@ void worker_keep_warm(struct supervisor *supervisor)
 	warm += !worker->encoder && worker->child->state == CHILD_RUNNING;
 	/* One at a time, each when the one before is ready. */
 	if (warm < supervisor->config.warm_workers &&
-		worker_spawn(supervisor, &worker, &refusal) < 0)
+		worker_spawn(supervisor, NULL, &worker, &refusal) < 0)
 		put_off_warm(supervisor);
 }
 
@@ -310,16 +315,19 @@ static bool is_warm(const struct worker *worker)
 	return !worker->encoder && worker->child->state == CHILD_RUNNING;
 }
 
-/* A warm and ready one, else any warm one, else a new one. */
-static int find_unbound(struct supervisor *sv, struct worker **ret, struct quota_refusal *refusal)
+/* For the CPU a warm and ready one, else any warm one, else a new one. */
+static int find_unbound(struct supervisor *sv, const char *device, struct worker **ret,
+	struct quota_refusal *refusal)
 {
 	struct worker *worker, *best = NULL;
 
+	if (device)
+		return worker_spawn(sv, device, ret, refusal);
 	LIST_FOREACH(worker, &sv->workers, entry)
 	if (is_warm(worker) && (!best || (worker->ready && !best->ready)))
 		best = worker;
 	if (!best)
-		return worker_spawn(sv, ret, refusal);
+		return worker_spawn(sv, NULL, ret, refusal);
 	*ret = best;
 	return 0;
 }
@@ -352,7 +360,7 @@ int worker_for(struct supervisor *supervisor, const struct encoder_entry *encode
 	r = quota_take(&supervisor->quota, uid, &quota_worker, refusal);
 	if (r < 0)
 		return r;
-	r = find_unbound(supervisor, &best, refusal);
+	r = find_unbound(supervisor, registry_node(encoder), &best, refusal);
 	if (r < 0) {
 		quota_give(&supervisor->quota, uid, &quota_worker);
 		return r;

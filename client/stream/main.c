@@ -91,7 +91,7 @@ static void refuse(struct stream_result *result, int error, const char *text)
 static int confine(void)
 {
 	struct wire_ready ready = {.h = {.type = WIRE_READY}};
-	int r = wall_enter(WALL_STREAM, WIRE_FD, &ready.walls);
+	int r = wall_enter(WALL_STREAM, NULL, WIRE_FD, &ready.walls);
 
 	signal(SIGPIPE, SIG_IGN);
 	return r < 0 ? r : wire_send(WIRE_FD, &ready, NULL, 0);

@@ -48,7 +48,7 @@ int main(void)
 {
 	struct front front = {0};
 	struct wire_ready ready = {.h = {.type = WIRE_READY}};
-	int r = wall_enter(WALL_FRONT, WIRE_FD, &ready.walls);
+	int r = wall_enter(WALL_FRONT, NULL, WIRE_FD, &ready.walls);
 
 	signal(SIGPIPE, SIG_IGN);
 	if (r >= 0 && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)

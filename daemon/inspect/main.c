@@ -33,7 +33,7 @@ static bool is_wire(int fd)
 static int confine(void)
 {
 	struct wire_ready ready = {.h = {.type = WIRE_READY}};
-	int r = wall_enter(WALL_INSPECT, WIRE_FD, &ready.walls);
+	int r = wall_enter(WALL_INSPECT, NULL, WIRE_FD, &ready.walls);
 
 	if (r >= 0 && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		r = -errno;

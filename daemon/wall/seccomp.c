@@ -9,8 +9,10 @@
  * it did before there was one.
  *
  * A filter sees numbers and no memory, so it judges no path: that a file may be opened for reading
- * at all is decided here, and which one in landlock.c. Arguments are compared as the 32 bits that
- * the kernel uses of them.
+ * at all is decided here, and which one in landlock.c. A worker of a device opens its node for
+ * writing; that it does not open the session's memory again in that way, which it has for reading,
+ * is up to the mode of that memory (daemon/memory.c), which no child can change. Arguments are
+ * compared as the 32 bits that the kernel uses of them.
  *
  * Written as a plain list of comparisons: for calls that are allowed whatever their arguments, the
  * kernel remembers the verdict and does not run the filter. Refusals are not logged, being what
@@ -52,8 +54,8 @@
 #define END SECCOMP_RET_KILL_PROCESS
 #define OTHERS (HAS_SANITIZER ? ALLOW : REFUSE)
 
-#define THREADED (FOR_WORKER | FOR_STREAM)
-#define READERS (FOR_WORKER | FOR_STREAM | FOR_INSPECT)
+#define THREADED (FOR_WORKERS | FOR_STREAM)
+#define READERS (FOR_WORKERS | FOR_STREAM | FOR_INSPECT)
 
 /* The verdict on a call; where mask is not 0, only if (argument & mask) == value. */
 struct row {
@@ -65,7 +67,14 @@ struct row {
 };
 
 #define EXACTLY UINT32_MAX
-#define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define OPEN_MAKES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define OPEN_WRITES (O_ACCMODE | OPEN_MAKES)
+
+/* Requests of ioctl() by what they are made to: the letter of their definitions. */
+#define IOCTL_TYPE 0xff00u
+#define IOCTL_DRM ('d' << 8)
+#define IOCTL_DMABUF ('b' << 8)
+#define IOCTL_SYNC ('>' << 8)
 
 /* Those that do not depend on arguments are first. */
 static const struct row rows[] = {
@@ -145,15 +154,51 @@ static const struct row rows[] = {
 #endif
 
 	/* The encoders: where threads and memory lie on a host of several nodes. */
-	{FOR_WORKER, SYS_get_mempolicy, ALLOW},
-	{FOR_WORKER, SYS_set_mempolicy, ALLOW},
-	{FOR_WORKER, SYS_mbind, ALLOW},
-	{FOR_WORKER, SYS_getpriority, ALLOW},
-	{FOR_WORKER, SYS_setpriority, ALLOW, 1, EXACTLY, 0},
-	{FOR_WORKER, SYS_sched_setaffinity, ALLOW, 0, EXACTLY, 0},
-	{FOR_WORKER, SYS_sched_getscheduler, ALLOW},
-	{FOR_WORKER, SYS_sched_get_priority_min, ALLOW},
-	{FOR_WORKER, SYS_sched_get_priority_max, ALLOW},
+	{FOR_WORKERS, SYS_get_mempolicy, ALLOW},
+	{FOR_WORKERS, SYS_set_mempolicy, ALLOW},
+	{FOR_WORKERS, SYS_mbind, ALLOW},
+	{FOR_WORKERS, SYS_getpriority, ALLOW},
+	{FOR_WORKERS, SYS_setpriority, ALLOW, 1, EXACTLY, 0},
+	{FOR_WORKERS, SYS_sched_setaffinity, ALLOW, 0, EXACTLY, 0},
+	{FOR_WORKERS, SYS_sched_getscheduler, ALLOW},
+	{FOR_WORKERS, SYS_sched_get_priority_min, ALLOW},
+	{FOR_WORKERS, SYS_sched_get_priority_max, ALLOW},
+
+	/*
+	 * A device's worker loads its driver behind the wall. Drivers make code for the GPU and for
+	 * the CPU, ask whether two descriptors are of one file, and give their threads less weight.
+	 */
+	{FOR_DEVICE, SYS_mmap, ALLOW},
+	{FOR_DEVICE, SYS_mprotect, ALLOW},
+	{FOR_DEVICE, SYS_newfstatat, ALLOW},
+	{FOR_DEVICE, SYS_statx, ALLOW},
+	{FOR_DEVICE, SYS_faccessat, ALLOW},
+	{FOR_DEVICE, SYS_faccessat2, ALLOW},
+	{FOR_DEVICE, SYS_readlinkat, ALLOW},
+	{FOR_DEVICE, SYS_getdents64, ALLOW},
+	{FOR_DEVICE, SYS_getcwd, ALLOW},
+	{FOR_DEVICE, SYS_statfs, ALLOW},
+	{FOR_DEVICE, SYS_fstatfs, ALLOW},
+	{FOR_DEVICE, SYS_kcmp, ALLOW},
+	{FOR_DEVICE, SYS_memfd_create, ALLOW},
+	{FOR_DEVICE, SYS_ftruncate, ALLOW},
+	{FOR_DEVICE, SYS_fallocate, ALLOW},
+	{FOR_DEVICE, SYS_sched_getparam, ALLOW},
+	{FOR_DEVICE, SYS_mincore, ALLOW},
+	{FOR_DEVICE, SYS_msync, ALLOW},
+#ifdef __x86_64__
+	{FOR_DEVICE, SYS_stat, ALLOW},
+	{FOR_DEVICE, SYS_lstat, ALLOW},
+	{FOR_DEVICE, SYS_access, ALLOW},
+	{FOR_DEVICE, SYS_readlink, ALLOW},
+#endif
+	{FOR_DEVICE, SYS_openat, ALLOW, 2, OPEN_MAKES, 0}, /* to write: its node */
+	{FOR_DEVICE, SYS_ioctl, ALLOW, 1, IOCTL_TYPE, IOCTL_DRM},
+	{FOR_DEVICE, SYS_ioctl, ALLOW, 1, IOCTL_TYPE, IOCTL_DMABUF},
+	{FOR_DEVICE, SYS_ioctl, ALLOW, 1, IOCTL_TYPE, IOCTL_SYNC},
+	{FOR_DEVICE, SYS_sched_setscheduler, ALLOW, 1, EXACTLY, SCHED_BATCH},
+	{FOR_DEVICE, SYS_sched_setscheduler, ALLOW, 1, EXACTLY, SCHED_IDLE},
+	{FOR_DEVICE, SYS_fcntl, ALLOW, 1, EXACTLY, F_ADD_SEALS},
 
 	/* The adapter: the output that it was given. */
 	{FOR_STREAM, SYS_ftruncate, ALLOW},

@@ -9,7 +9,8 @@
  * All of it happens at start-up, before the first message is read. A worker has its libraries
  * loaded by then and what they do once a process done (encoder_warm()), so that it needs no file
  * but a few that tell of processors and memory; it belongs to no client yet and has opened no
- * device. A device node that an encoder needs would be one more row of landlock.c.
+ * device. A worker of a device is another kind: a vendor's library is loaded behind its walls,
+ * since loading it is what may hang, so they let it read and map code, and open its one node.
  *
  * Children run as the user of the supervisor and beside children of other clients. Limits keep one
  * from using up the host. Its memory cannot be opened by the others, nor does it reach a core file.
@@ -62,9 +63,9 @@ static const struct limit {
 	{FOR_FRONT, RLIMIT_AS, 16 * GIB},
 
 	/* An 8192x8192 session with a long lookahead, four times over. */
-	{FOR_WORKER, RLIMIT_AS, 256 * GIB},
-	{FOR_WORKER | FOR_SANITIZED, RLIMIT_NOFILE, 4096},
-	{FOR_WORKER | FOR_SANITIZED, RLIMIT_FSIZE, 16 << 20}, /* a library's log, in memory */
+	{FOR_WORKERS, RLIMIT_AS, 256 * GIB},
+	{FOR_WORKERS | FOR_SANITIZED, RLIMIT_NOFILE, 4096},
+	{FOR_WORKERS | FOR_SANITIZED, RLIMIT_FSIZE, 16 << 20}, /* a library's log, in memory */
 
 	/* The largest pool (8192x8192 in 10 bits) and a decoder; a day of 16 processors. */
 	{FOR_STREAM, RLIMIT_AS, 48 * GIB},
@@ -81,6 +82,7 @@ static const struct limit {
 static const int oom_score[WALL_KIND_MAX] = {
 	[WALL_FRONT] = 500,
 	[WALL_WORKER] = 700,
+	[WALL_DEVICE_WORKER] = 700,
 	[WALL_STREAM] = 900,
 	[WALL_INSPECT] = 1000,
 };
@@ -195,14 +197,14 @@ static int no_core(enum wall_kind kind)
  */
 static const struct {
 	enum wall wall;
-	int (*build)(enum wall_kind kind);
+	int (*build)(enum wall_kind kind); /* NULL: build_landlock() */
 } builders[] = {
 	{WALL_NO_NEW_PRIVS, no_new_privs},
 	{WALL_LIMITS, set_limits},
 	{WALL_NO_CAPABILITIES, drop_capabilities},
 	{WALL_NO_CORE, no_core},
 	{WALL_NOT_DUMPABLE, not_dumpable},
-	{WALL_LANDLOCK, wall_landlock},
+	{WALL_LANDLOCK, NULL},
 	{WALL_SECCOMP, wall_seccomp},
 };
 
@@ -214,7 +216,17 @@ int wall_begin(enum wall_kind kind)
 	return r < 0 ? r : drop_capabilities(kind);
 }
 
-int wall_enter(enum wall_kind kind, int wire, struct walls *ret)
+/* The only wall that has a door of its own for a device. */
+static int build_landlock(enum wall_kind kind, const char *device, struct walls *ret)
+{
+	int abi = wall_landlock(kind, device);
+
+	if (abi > 0)
+		ret->landlock_abi = (uint32_t)abi;
+	return abi;
+}
+
+int wall_enter(enum wall_kind kind, const char *device, int wire, struct walls *ret)
 {
 	int r = die_with_supervisor(wire);
 
@@ -224,9 +236,8 @@ int wall_enter(enum wall_kind kind, int wire, struct walls *ret)
 
 		if (!(walls_of_kind(kind) & WALL_BIT(builders[i].wall)))
 			continue;
-		built = builders[i].build(kind);
-		if (builders[i].wall == WALL_LANDLOCK && built > 0)
-			ret->landlock_abi = (uint32_t)built;
+		built = builders[i].build ? builders[i].build(kind)
+					  : build_landlock(kind, device, ret);
 		if (built >= 0)
 			ret->standing |= WALL_BIT(builders[i].wall);
 		else if (built != -EOPNOTSUPP)

@@ -3,11 +3,13 @@
 
 /*
  * vencd-worker: the process that holds encoder libraries and their drivers. It is started by the
- * supervisor with one fd and nothing else, takes no arguments and prints nothing.
+ * supervisor with one fd and nothing else, and prints nothing. With an argument it is the worker of
+ * a device, whose render node that is; it holds this one and no other.
  *
  * Its libraries are loaded, and have done what they do once a process, before it goes behind its
  * walls; nothing of a client has reached it by then, and it has opened no device. All that comes
- * over the wire is read, and every encoder opened, behind them.
+ * over the wire is read, and every encoder opened, behind them. A device's own library is loaded
+ * there as well, since it may hang or crash where it is.
  */
 
 #include <fcntl.h>
@@ -32,7 +34,19 @@ static bool is_wire(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
-int main(void)
+static int confine(const char *device, struct walls *ret)
+{
+	enum wall_kind kind = device ? WALL_DEVICE_WORKER : WALL_WORKER;
+	int r = wall_begin(kind);
+
+	if (r < 0)
+		return r;
+	if (!device)
+		encoders_warm();
+	return wall_enter(kind, device, WIRE_FD, ret);
+}
+
+int main(int argc, char **argv)
 {
 	struct walls walls;
 	int r;
@@ -42,11 +56,7 @@ int main(void)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	r = wall_begin(WALL_WORKER);
-	if (r == 0) {
-		encoders_warm();
-		r = wall_enter(WALL_WORKER, WIRE_FD, &walls);
-	}
+	r = confine(argc > 1 ? argv[1] : NULL, &walls);
 	if (r < 0) {
 		fprintf(stderr, "vencd-worker: cannot build its walls: %s\n", strerror(-r));
 		_exit(EXIT_FAILURE);

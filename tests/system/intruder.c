@@ -45,9 +45,11 @@
 #include "daemon/wall/wall.h"
 
 #define WIRE 3
+#define DRM_COMMAND _IO('d', 0)
 
 static pid_t supervisor, sibling;
-static int kept = -1; /* what prepare made */
+static int kept = -1;   /* what prepare made */
+static char device[64]; /* the node of a device's worker */
 
 static int failed(long r)
 {
@@ -119,6 +121,35 @@ static int open_device(void)
 static int open_device_to_write(void)
 {
 	return open_it("/dev/full", O_WRONLY);
+}
+
+/* That of a device's worker; for the others, a device. */
+static const char *node(void)
+{
+	return device[0] ? device : "/dev/zero";
+}
+
+static int open_node(void)
+{
+	return open_it(node(), O_RDWR);
+}
+
+static void open_node_before(void)
+{
+	kept = open(node(), O_RDWR | O_CLOEXEC);
+}
+
+/* It is none that DRM knows: to be told so, it must have been asked. */
+static int ask_node(void)
+{
+	int r = failed(ioctl(kept, DRM_COMMAND, NULL));
+
+	return r == -ENOTTY ? 0 : r;
+}
+
+static int truncate_node(void)
+{
+	return open_it(node(), O_RDWR | O_TRUNC);
 }
 
 static int list_home(void)
@@ -247,6 +278,8 @@ static void open_for_reading(void)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	kept = open(path, O_RDONLY | O_CLOEXEC);
+	if (fchmod(fd, 0400) < 0) /* as the supervisor makes it */
+		_exit(1);
 	close(fd);
 }
 
@@ -380,6 +413,9 @@ static const struct attempt {
 	{"signal_by_pidfd", signal_by_pidfd, open_sibling},
 	{"open_device", open_device},
 	{"open_device_to_write", open_device_to_write},
+	{"open_node", open_node},
+	{"ask_node", ask_node, open_node_before},
+	{"truncate_node", truncate_node},
 	{"list_home", list_home},
 	{"read_users", read_users},
 	{"read_own_program", read_own_program},
@@ -431,7 +467,7 @@ static void attempt(const struct attempt *a, enum wall_kind kind, bool bare, int
 	if (a->prepare)
 		a->prepare();
 	if (!bare)
-		r = wall_enter(kind, WIRE, &walls);
+		r = wall_enter(kind, device[0] ? device : NULL, WIRE, &walls);
 	r = r < 0 ? r - 1000 : a->try();
 	if (write(answer, &r, sizeof(r)) != sizeof(r))
 		_exit(1);
@@ -493,6 +529,21 @@ static pid_t find_sibling(void)
 	return 0;
 }
 
+/* With a file of that name beside it, it is the worker of the device that the file names. */
+static bool is_given_device(const char *self)
+{
+	char path[PATH_MAX + 16];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/device", self);
+	file = fopen(path, "re");
+	if (file && fgets(device, sizeof(device), file))
+		device[strcspn(device, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return device[0] != '\0';
+}
+
 int main(int argc, char **argv)
 {
 	char self[PATH_MAX] = "", path[PATH_MAX + 16];
@@ -503,6 +554,8 @@ int main(int argc, char **argv)
 	if (kind == WALL_KIND_MAX || readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 2;
 	dirname(self);
+	if (is_given_device(self))
+		kind = WALL_DEVICE_WORKER;
 	supervisor = getppid();
 	snprintf(path, sizeof(path), "%s/attempts", self);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

@@ -31,6 +31,8 @@ LANDLOCK_ALONE = {"read_memory", "read_memory_by_call", "trace", "take_descripto
 ALWAYS = {"raise_core_limit", "become_another", "go_first"}  # no capabilities
 NOT_SECCOMP = {"open_device", "list_home", "read_users", "read_own_program"}  # it sees no path
 FILES = {"open_device", "list_home", "read_users", "read_own_program"}
+# What a device's worker does: load a driver, open its own node, and ask it.
+DEVICE = {"open_node", "ask_node", "make_program", "map_code", "make_code"}
 LANDLOCK, SECCOMP = "landlock", "seccomp"
 ALL = {"no_new_privs", "no_capabilities", "not_dumpable", "no_core", "limits", LANDLOCK, SECCOMP}
 ONE = {"NullEncoder": "yes", "SoftwareEncoders": "", "StartBudget": "1min", "ProbeBudget": "1min",
@@ -70,10 +72,12 @@ def results(path):
     return dict(line.split(" ", 1) for line in text.splitlines()[:-1])
 
 
-def intrude(program, bare=False, without=None):
-    """What came of each attempt, from behind the walls of that program."""
+def intrude(program, bare=False, without=None, device=None):
+    """What came of each attempt, from behind the walls of that program, or of a device's worker."""
     with Programs() as programs:
         place(programs.path, program)
+        if device:
+            (programs.path / "device").write_text(device, encoding="utf-8")
         if bare:
             (programs.path / "bare").touch()
         launcher = lacking(without, programs.path) if without else None
@@ -139,12 +143,14 @@ def doctor(daemon, expect):
 class Intruder(unittest.TestCase):
     maxDiff = None
 
-    def refused(self, program):
-        for name, result in intrude(program).items():
+    def refused(self, program, but=frozenset(), **keys):
+        found = intrude(program, **keys)
+        self.assertEqual({name for name, result in found.items() if result == "done"}, but)
+        for name, result in found.items():
             with self.subTest(program=program, attempt=name):
                 if name in ENDED:
                     self.assertEqual(result, "ended 31")
-                else:
+                elif name not in but:
                     self.assertIn(result, {"EPERM", "EACCES", "ESRCH"})
 
     def test_front(self):
@@ -152,6 +158,15 @@ class Intruder(unittest.TestCase):
 
     def test_worker(self):
         self.refused("vencd-worker")
+
+    def test_device_worker(self):
+        """It opens one node; the session's memory stays what it was given as."""
+        self.refused("vencd-worker", but=DEVICE, device="/dev/null")
+
+    def test_device_worker_landlock_alone(self):
+        found = intrude("vencd-worker", without=SECCOMP, device="/dev/null")
+        held = {name for name, result in found.items() if result != "done"}
+        self.assertLessEqual((LANDLOCK_ALONE | ALWAYS | {"open_again_for_writing"}) - DEVICE, held)
 
     def test_stream(self):
         self.refused("vencd-stream")
