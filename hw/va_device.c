@@ -24,10 +24,15 @@
 #include "hw/lavc.h"
 #include "hw/va_status.h"
 
+/* One driver that does not fit, of several that libva tries, is no error yet. */
 static void on_error(void *userdata, const char *message)
 {
-	(void)userdata;
-	av_log(NULL, AV_LOG_ERROR, "libva: %s", message);
+	struct va_device *d = userdata;
+
+	if (d->looking)
+		snprintf(d->said, sizeof(d->said), "%s", message);
+	else
+		av_log(NULL, AV_LOG_ERROR, "libva: %s", message);
 }
 
 /* What libva 2.22 says while it looks for a driver library. */
@@ -79,13 +84,18 @@ static enum encoder_status initialize(struct va_device *d)
 
 	vaSetErrorCallback(d->display, on_error, d);
 	vaSetInfoCallback(d->display, on_info, d);
+	d->looking = true;
 	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaInitialize(d->display, &major, &minor);
+	d->looking = false;
 	if (status == VA_STATUS_SUCCESS)
 		return ENCODER_OK;
+	if (d->said[0])
+		av_log(NULL, AV_LOG_ERROR, "libva: %s", d->said);
 	if (!d->tried || d->found)
 		return va_device_failed(d, "vaInitialize", status);
-	lavc_say(&d->host, "no VA-API driver for this device, tried", d->path);
+	snprintf(d->host.text, ENCODER_TEXT_MAX, "no VA-API driver for this device, tried %s: %s",
+		d->path, d->said);
 	return ENCODER_NO_LIBRARY;
 }
 

@@ -20,8 +20,10 @@ struct va_device {
 	int fd;
 	VADisplay display;
 	AVBufferRef *context; /* libavutil's, of this display */
-	bool tried, found;    /* libva looked for a driver library; it has one */
-	char path[128];       /* of the library that it tried last */
+	/* While libva looks for a driver. */
+	bool looking, tried, found; /* for its library; one was tried; one is there */
+	char path[104];             /* that was tried last */
+	char said[104];             /* libva's last error */
 };
 
 /*

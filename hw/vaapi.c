@@ -80,6 +80,7 @@ static enum encoder_status query_reach(
 			return status;
 		claimed[depth] = status ? NULL : &claims[depth];
 	}
+	d->host.text[0] = '\0'; /* one depth that is absent is no failure */
 	if (va_narrow(reach, claimed))
 		return ENCODER_OK;
 	snprintf(d->host.text, ENCODER_TEXT_MAX, "%s does not encode %s", va_device_vendor(d),

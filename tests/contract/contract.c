@@ -4,13 +4,15 @@
 /*
  * The contract of hw/encoder.h, held against one encoder of the registry.
  *
- * usage: contract ENCODER [CASE...]
+ * usage: contract ENCODER[@NODE] [CASE...]
  *
  * Without a name all cases are run but those marked as alone. Where none has the name, that fails.
  *
  * Each case runs in a child of its own, as every software attempt does in the daemon: a crash or a
  * hang fails that case alone. Its stdout and stderr are a file that must stay empty, since an
  * encoder writes nothing there. Exit code 77, skipped, where the library is not installed.
+ *
+ * An encoder on a device is asked for what that device claims: a child of its own asks it first.
  */
 
 #include <signal.h>
@@ -24,6 +26,7 @@
 
 #include "tests/contract/cases.h"
 #include "tests/contract/check.h"
+#include "tests/contract/run.h"
 
 #define CASE_SECONDS 300
 #define SKIPPED 77
@@ -118,32 +121,65 @@ static unsigned count_failures(const struct encoder_limits *limits, int argc, ch
 	return runs ? failures : 1;
 }
 
-static int probe(const struct encoder_limits *limits)
+static int probe(const struct encoder_limits *limits, struct encoder_reach *reach)
 {
 	char text[ENCODER_TEXT_MAX] = "";
-	const struct encoder_host host = {.device = "", .script = "", .text = text};
+	const struct encoder_host host = {.device = run_device(), .script = "", .text = text};
 	const struct encoder_ops *ops = encoder_find(limits->name);
-	struct encoder_reach reach = limits->reach;
 	struct encoder_info info = {0};
-	enum encoder_status status = ops ? ops->probe(&host, &info, &reach) : ENCODER_ABSENT;
+	enum encoder_status status = ops ? ops->probe(&host, &info, reach) : ENCODER_ABSENT;
 
 	printf("%s: %s %s\n", limits->name, info.version, text);
+	printf("%ux%u to %ux%u, formats %#x and %#x, rate controls %#x and %#x, B frames %#x\n",
+		reach->min_width, reach->min_height, reach->max_width, reach->max_height,
+		reach->formats, reach->formats_converted, reach->rate_controls[VENCD_LATENCY_FILE],
+		reach->rate_controls[VENCD_LATENCY_LIVE], reach->b_frames);
 	if (status == ENCODER_ABSENT)
 		return SKIPPED;
 	return status == ENCODER_OK && info.version[0] ? 0 : 1;
 }
 
+/* In a child, so that the driver of a device is loaded in none of the cases but by them. */
+static int probe_apart(const struct encoder_limits *limits, struct encoder_reach *reach)
+{
+	int memory = memfd_create("reach", MFD_CLOEXEC), status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = memory < 0 ? -1 : fork();
+	if (child == 0) {
+		int r = probe(limits, reach);
+
+		if (pwrite(memory, reach, sizeof(*reach), 0) != (ssize_t)sizeof(*reach))
+			r = 1;
+		exit(r);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return 1;
+	if (pread(memory, reach, sizeof(*reach), 0) != (ssize_t)sizeof(*reach))
+		return 1;
+	close(memory);
+	return WEXITSTATUS(status);
+}
+
 int main(int argc, char **argv)
 {
-	const struct encoder_limits *limits = argc > 1 ? encoder_limits_find(argv[1]) : NULL;
+	char *node = argc > 1 ? strchr(argv[1], '@') : NULL;
+	const struct encoder_limits *found;
+	struct encoder_limits limits;
 	int r;
 
-	if (!limits) {
-		fprintf(stderr, "usage: contract ENCODER [CASE...]\n");
+	if (node)
+		*node++ = '\0';
+	found = argc > 1 ? encoder_limits_find(argv[1]) : NULL;
+	if (!found) {
+		fprintf(stderr, "usage: contract ENCODER[@NODE] [CASE...]\n");
 		return 2;
 	}
-	r = probe(limits);
+	limits = *found;
+	run_use_device(node ? node : "");
+	r = probe_apart(&limits, &limits.reach);
 	if (r)
 		return r;
-	return count_failures(limits, argc, argv) ? 1 : 0;
+	return count_failures(&limits, argc, argv) ? 1 : 0;
 }

@@ -30,13 +30,14 @@ static void begin(
 	s->run.request.latency = latency;
 	run_narrow(&s->run);
 	s->host = (struct encoder_host){.done = pool_done,
+		.step = s->host.step,
 		.userdata = &s->pool,
-		.device = "",
+		.device = run_device(),
 		.script = "",
 		.text = s->run.text};
 	status = s->run.ops->open(&s->encoder, &s->run.params, &s->host, &s->run.info);
 	REQUIRE(status == ENCODER_OK, "open: %s", s->run.text);
-	pool_init(&s->pool, &s->run.params.request, frames + 1, frames + 1);
+	pool_init(&s->pool, &s->run.request, s->run.params.request.format, frames + 1, frames + 1);
 	for (unsigned i = 0; i < frames; i++) {
 		struct encoder_frame frame = {.pts = i};
 		struct counter_picture picture;
@@ -117,7 +118,7 @@ static void says_why(const struct encoder_limits *limits)
 	s.run.params.request.width = 0;
 	s.host = (struct encoder_host){.done = pool_done,
 		.userdata = &s.pool,
-		.device = "",
+		.device = run_device(),
 		.script = "",
 		.text = s.run.text};
 	if (!limits->codec)
@@ -152,9 +153,7 @@ static void again_small(const struct encoder_limits *limits)
 		struct run run;
 
 		run_init(&run, limits);
-		run.request.width = run.request.height = limits->reach.min_width < 32
-			? 32
-			: limits->reach.min_width;
+		run_set_size(&run, 32, 32);
 		run.request.b_frames = 0;
 		run.frames = 100;
 		run_encode(&run);
@@ -186,6 +185,45 @@ static void lengths(const struct encoder_limits *limits)
 	}
 }
 
+/* --- steps --- */
+
+#define STEP(name) (1u << ENCODER_STEP_##name)
+
+static uint32_t steps; /* bits, since they were last looked at */
+
+static void note_step(void *userdata, enum encoder_step step)
+{
+	(void)userdata;
+	steps |= 1u << step;
+}
+
+static void expect_steps(const char *when, uint32_t wanted)
+{
+	REQUIRE(steps == wanted, "%s: steps %#x instead of %#x", when, steps, wanted);
+	steps = 0;
+}
+
+/* What can enter a driver is announced, by every function that does. */
+static void tells_steps(const struct encoder_limits *limits)
+{
+	struct encoder_packet packet;
+	struct session s = {0};
+
+	if (limits->backend != VENCD_BACKEND_HARDWARE)
+		return;
+	s.host.step = note_step;
+	begin(&s, limits, VENCD_LATENCY_LIVE, 1);
+	expect_steps("open, send",
+		STEP(DEVICE) | STEP(FRAMES) | STEP(CODEC) | STEP(SURFACE) | STEP(UPLOAD) |
+			STEP(ENCODE));
+	REQUIRE(s.run.ops->receive(s.encoder, &packet) == ENCODER_OK, "no packet");
+	expect_steps("receive", STEP(PACKET));
+	REQUIRE(s.run.ops->flush(s.encoder) == ENCODER_OK, "flush: %s", s.run.text);
+	expect_steps("flush", STEP(FLUSH));
+	end(&s, 1);
+	expect_steps("close", STEP(FREE_CODEC) | STEP(FREE_FRAMES) | STEP(FREE_DEVICE));
+}
+
 const struct contract_case lifecycle_cases[] = {
 	{"open-close", open_close},
 	{"send-close", send_close},
@@ -195,5 +233,6 @@ const struct contract_case lifecycle_cases[] = {
 	{"again", again},
 	{"again-small", again_small},
 	{"lengths", lengths},
+	{"tells-steps", tells_steps},
 	{0},
 };

@@ -13,8 +13,8 @@
 
 #include "tests/contract/check.h"
 
-void pool_init(
-	struct pool *pool, const struct vencd_params *params, unsigned slots, unsigned frames)
+void pool_init(struct pool *pool, const struct vencd_params *params, uint32_t taken, unsigned slots,
+	unsigned frames)
 {
 	*pool = (struct pool){.frames = frames};
 	REQUIRE(plane_layout_init(&pool->layout, params->width, params->height, params->format,
@@ -25,6 +25,7 @@ void pool_init(
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(pool->memory != MAP_FAILED, "no memory for %u slots", slots);
 	REQUIRE(mprotect(pool->memory + pool->size, PLANE_PAGE, PROT_NONE) == 0, "mprotect");
+	REQUIRE(chroma_init(&pool->chroma, &pool->layout, taken) == 0, "no memory");
 	pool->frame = calloc(slots, sizeof(*pool->frame));
 	pool->done = calloc(frames, sizeof(*pool->done));
 	REQUIRE(pool->frame && pool->done, "no memory");
@@ -63,14 +64,8 @@ int pool_take(struct pool *pool, uint64_t frame, struct counter_picture *ret)
 
 void pool_seal(struct pool *pool, int slot, struct encoder_frame *ret)
 {
-	const struct plane_layout *l = &pool->layout;
-
 	protect(pool, slot, PROT_READ);
-	for (unsigned i = 0; i < l->planes; i++) {
-		ret->data[i] = slot_memory(pool, slot) + l->offset[i];
-		ret->stride[i] = l->stride[i];
-	}
-	ret->format = l->format;
+	chroma_frame(&pool->chroma, pool->memory, (uint32_t)slot, ret);
 	ret->index = pool->frame[slot] - 1;
 }
 
@@ -99,6 +94,7 @@ void pool_done(void *userdata, uint64_t index)
 
 void pool_clear(struct pool *pool)
 {
+	chroma_clear(&pool->chroma);
 	munmap(pool->memory, pool->size + PLANE_PAGE);
 	free(pool->frame);
 	free((void *)pool->done);

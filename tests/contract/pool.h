@@ -3,15 +3,20 @@
 #ifndef VENCD_TESTS_POOL_H
 #define VENCD_TESTS_POOL_H
 
-/* The frame pool of a run, and who has each slot. */
+/*
+ * The frame pool of a run, and who has each slot. Frames are drawn in the format of the request; as
+ * in a worker, an encoder that takes another one gets them through the chroma pass.
+ */
 
 #include <stdatomic.h>
 
+#include "daemon/worker/chroma.h"
 #include "hw/encoder.h"
 #include "tests/contract/counter.h"
 
 struct pool {
 	struct plane_layout layout;
+	struct chroma chroma;
 	uint8_t *memory; /* slots, and behind them a page that may not be touched */
 	size_t size;
 	uint64_t *frame;        /* by slot: 1 + the frame in it, 0: free */
@@ -20,8 +25,9 @@ struct pool {
 	unsigned live; /* slots that are not free */
 };
 
-void pool_init(
-	struct pool *pool, const struct vencd_params *params, unsigned slots, unsigned frames);
+/* `taken`: the format that the encoder gets. */
+void pool_init(struct pool *pool, const struct vencd_params *params, uint32_t taken, unsigned slots,
+	unsigned frames);
 
 /* A free slot as a picture to draw into, or -1. */
 int pool_take(struct pool *pool, uint64_t frame, struct counter_picture *ret);

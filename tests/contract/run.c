@@ -30,6 +30,46 @@ struct feed {
 	unsigned withheld;  /* packets since the first N frames were last complete */
 };
 
+static const char *device = "";
+
+void run_use_device(const char *node)
+{
+	device = node;
+}
+
+const char *run_device(void)
+{
+	return device;
+}
+
+static uint32_t most(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+void run_set_size(struct run *run, uint32_t width, uint32_t height)
+{
+	run->request.width = most(width, run->limits->reach.min_width);
+	run->request.height = most(height, run->limits->reach.min_height);
+}
+
+bool run_has_size(const struct encoder_limits *limits, uint32_t width, uint32_t height)
+{
+	const struct encoder_reach *r = &limits->reach;
+
+	return width >= r->min_width && height >= r->min_height && width <= r->max_width &&
+		height <= r->max_height;
+}
+
+uint32_t run_format(const struct encoder_limits *limits, uint32_t wanted)
+{
+	uint32_t known = limits->reach.formats | limits->reach.formats_converted;
+
+	if (known & 1u << wanted)
+		return wanted;
+	return known & 1u << VENCD_FORMAT_I420 ? VENCD_FORMAT_I420 : VENCD_FORMAT_I010;
+}
+
 static const struct encoder_ops *find_ops(const struct encoder_limits *limits)
 {
 	const struct encoder_ops *ops = encoder_find(limits->name);
@@ -48,9 +88,8 @@ void run_init(struct run *run, const struct encoder_limits *limits)
 		.frames = 24,
 	};
 	run->request.codecs[0] = limits->codec ? limits->codec : VENCD_CODEC_AV1;
-	run->request.width = 160;
-	run->request.height = 128;
-	run->request.format = VENCD_FORMAT_I420;
+	run_set_size(run, 160, 128);
+	run->request.format = run_format(limits, VENCD_FORMAT_I420);
 	run->request.time_base = (struct vencd_rational){1, 50};
 	run->request.frame_rate = (struct vencd_rational){25, 1};
 	run->request.backend = limits->backend;
@@ -70,6 +109,8 @@ void run_narrow(struct run *run)
 	REQUIRE(r == 0, "%s %s was refused: %s (%s)", refusal.parameter, refusal.value,
 		refusal.reason, refusal.alternatives);
 	run->params.threads = run->threads;
+	if (run->limits->backend == VENCD_BACKEND_HARDWARE)
+		run->params.request.format = chroma_target(run->limits, run->request.format);
 }
 
 /* What was promised before it was opened holds after. */
@@ -95,6 +136,7 @@ static void open_feed(struct feed *f, struct run *run)
 	struct encoder_host host = {
 		.done = pool_done,
 		.userdata = &f->pool,
+		.device = device,
 		.script = run->params.request.null_script,
 		.text = run->text,
 	};
@@ -104,7 +146,8 @@ static void open_feed(struct feed *f, struct run *run)
 	status = run->ops->open(&f->encoder, &run->params, &host, &run->info);
 	REQUIRE(status == ENCODER_OK, "open: %s: %s", encoder_status_name(status), run->text);
 	check_plan(run);
-	pool_init(&f->pool, &run->params.request, run->info.needs_frames, run->frames);
+	pool_init(&f->pool, &run->request, run->params.request.format, run->info.needs_frames,
+		run->frames);
 	f->seen = calloc(run->frames, sizeof(*f->seen));
 	run->packets = calloc(run->frames, sizeof(*run->packets));
 	REQUIRE(f->seen && run->packets, "no memory");

@@ -10,6 +10,8 @@
  * says of every stream is checked on the way; a run that returns has kept it.
  */
 
+#include <stdbool.h>
+
 #include "hw/catalogue.h"
 
 #define RUN_MAX_FORCED 8u
@@ -43,13 +45,29 @@ struct run {
 	char text[ENCODER_TEXT_MAX];
 };
 
+/* The node of the device that every run is on; "" or none: the CPU. Before the first run. */
+void run_use_device(const char *node);
+const char *run_device(void);
+
+/*
+ * What a device has, where it has less than is usual: at least that picture, a format of that depth
+ * or else any.
+ */
+void run_set_size(struct run *run, uint32_t width, uint32_t height);
+bool run_has_size(const struct encoder_limits *limits, uint32_t width, uint32_t height);
+uint32_t run_format(const struct encoder_limits *limits, uint32_t wanted);
+
 /* A small picture, frames, two threads, and the defaults of everything else. */
 void run_init(struct run *run, const struct encoder_limits *limits);
 
 /* Narrows, plans, opens, feeds, flushes, drains, closes. */
 void run_encode(struct run *run);
 
-/* A request that must be good: run->params is filled. */
+/*
+ * A request that must be good: run->params is filled, with the format that the encoder gets. A
+ * hardware encoder is fed as a worker does, through the chroma pass; a software encoder makes that
+ * pass itself, where a worker has not.
+ */
 void run_narrow(struct run *run);
 
 /* The pts of a frame. */

@@ -44,6 +44,9 @@ static void check_size(
 {
 	struct run run;
 
+	if (!run_has_size(limits, size->width, size->height) ||
+		run_format(limits, format) != format)
+		return;
 	run_init(&run, limits);
 	run.request.width = size->width;
 	run.request.height = size->height;
@@ -195,8 +198,11 @@ static void pools(const struct encoder_limits *limits)
 			for (int32_t b_frames = 0; b_frames <= 1; b_frames++) {
 				struct run run;
 
+				if (b_frames &&
+					!(limits->reach.b_frames & 1u << VENCD_LATENCY_FILE))
+					continue;
 				run_init(&run, limits);
-				run.request.width = run.request.height = 64;
+				run_set_size(&run, 64, 64);
 				run.request.speed = speeds[i];
 				run.request.b_frames = b_frames;
 				run.threads = threads[j];
