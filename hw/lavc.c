@@ -69,8 +69,8 @@ enum encoder_status lavc_status(int averror)
 /*
  * What the library said since the last time, the worst of it: one text for the whole process, since
  * libavcodec has one callback and its codecs log from threads of their own. Lines of one level
- * follow each other, since libavcodec names a driver's error in one line and what it did about it in
- * the next; where there is no more room, the oldest go. The lock is never held across a call.
+ * follow each other, since libavcodec names a driver's error in one line and what it did about it
+ * in the next; where there is no more room, the oldest go. The lock is never held across a call.
  */
 #define BETWEEN_LINES "; "
 
@@ -503,8 +503,8 @@ static enum encoder_status check_packet(struct lavc *l)
 }
 
 /*
- * An encoder that hides a frame takes it and gives an empty packet for it. Each takes another of the
- * frames that wait, of which there is one at most.
+ * An encoder that hides a frame takes it and gives an empty packet for it. Each takes another of
+ * the frames that wait, of which there is one at most.
  */
 static int next_packet(struct lavc *l)
 {

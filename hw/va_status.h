@@ -23,7 +23,7 @@ enum encoder_status va_status(VAStatus va);
 
 /*
  * libavcodec gives its own error for whatever a driver's call returned, and the VAStatus in a line
- * of its log only. Finds the last one in such a text, or says VA_STATUS_SUCCESS where there is none.
+ * of its log only. Finds the last one in such a text; VA_STATUS_SUCCESS where there is none.
  */
 VAStatus va_status_in(const char *text);
 
