@@ -91,6 +91,7 @@ class Daemon:
         self.config.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(path / "notify"))
+        (path / "notify").chmod(0o777)  # for a daemon of another uid
         self.notify.settimeout(LIMIT)
         self.process = subprocess.Popen(
             [pathlib.Path(programs) / "vencd", "--config", self.config, *arguments],
