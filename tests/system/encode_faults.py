@@ -382,6 +382,30 @@ class Encoders(MediaTest):
             self.assertTrue(output.exists())
             self.null(daemon, "open:1:error", "failed")
 
+    OPTIONS = (
+        (("--quality", "20", "--gop", "12", "--speed", "3"),
+         {"rateControl": "quality", "quality": 20, "gop": 12, "speed": 3}),
+        (("--bitrate", "1500k", "--latency", "file"),
+         {"rateControl": "vbr", "bitrate": 1500000, "latency": "file"}),
+        (("--bitrate", "1M", "--max-bitrate", "2M"),
+         {"rateControl": "capped_vbr", "bitrate": 1000000, "maxBitrate": 2000000}),
+        (("--bitrate", "1M", "--cbr", "--latency", "live"),
+         {"rateControl": "cbr", "bitrate": 1000000, "latency": "live"}),
+        (("--on-failure", "fail", "--codec", "hevc,av1"),
+         {"onFailure": "fail", "codecs": ["hevc"], "rateControl": "quality"}),
+        (("--on-failure", "failover"), {"onFailure": "failover", "backend": "null"}),
+    )
+
+    def test_options_reach_the_request(self):
+        """As the report has it, which comes from the supervisor."""
+        with Daemon() as daemon:
+            for words, wanted in self.OPTIONS:
+                with self.subTest(words):
+                    result = self.encode(self.clip, self.path / "asked.null", "--backend", "null",
+                                         *words, daemon=("--socket", daemon.socket))
+                    found = result["report"]["params"]
+                    self.assertEqual({key: found.get(key) for key in wanted}, wanted)
+
 
 class Words(unittest.TestCase):
 

@@ -207,6 +207,17 @@ class Pictures(MediaTest):
         self.assertIn("accepted:", refused.stderr)
         self.assertEqual(list(self.path.glob("odd.mp4*")), [])
 
+    def test_a_size_goes_to_an_encoder_that_can(self):
+        """SVT-AV1 has none below 64x64: the next codec of the list has."""
+        source = self.draw("tiny.mkv", "-pix_fmt", "yuv420p", "-c:v", "ffv1",
+                           source="testsrc=s=48x34:r=25:d=1")
+        output = self.path / "tiny.mp4"
+        result = self.encode(source, output, "--codec", "av1,h264")
+        self.assertEqual(result["report"]["params"]["codecs"], ["h264"])
+        self.assertEqual((stream(output)["width"], stream(output)["height"]), (48, 34))
+        refused = run_tool("--private", "encode", source, "-o", output, "--codec", "av1", expect=2)
+        self.assertIn("64x64", refused.stderr)
+
     def test_interlaced_is_named(self):
         source = self.draw("fields.mkv", "-vf", "setfield=tff", "-c:v", "libx264", "-flags",
                            "+ildct+ilme")

@@ -88,11 +88,12 @@ class MediaTest(unittest.TestCase):
         ffmpeg("-f", "lavfi", "-i", source, *arguments, path)
         return path
 
-    def encode(self, source, output, *options, outcome="complete", daemon="--private", **keywords):
+    def encode(self, source, output, *options, outcome="complete", daemon=("--private",),
+               **keywords):
         """Returns the result as JSON, with what stood on stderr."""
         report = self.path / "result.json"
         report.unlink(missing_ok=True)
-        tool = run_tool(daemon, "encode", source, "-o", output, "--speed", "12", *options,
+        tool = run_tool(*daemon, "encode", source, "-o", output, "--speed", "12", *options,
                         "--report", report, expect=OUTCOMES[outcome], **keywords)
         result = json.loads(report.read_text())
         self.check_result(result, outcome)
