@@ -31,7 +31,7 @@
 
 VISIBLE VAStatus __vaDriverInit_1_0(VADriverContextP va);
 
-static void check_thread(const struct driver *driver)
+static void check_thread(const char *vendor)
 {
 	char name[THREAD_NAME_MAX] = "", line[256];
 	int size;
@@ -42,7 +42,7 @@ static void check_thread(const struct driver *driver)
 	if (!strncmp(name, "run-", 4) || !strncmp(name, "probe", 5))
 		return;
 	size = snprintf(line, sizeof(line), "%s: called outside of a call slot, by thread \"%s\"\n",
-		driver->vendor, name);
+		vendor, name);
 	if (write(STDERR_FILENO, line, (size_t)size) >= 0)
 		abort();
 	abort();
@@ -50,7 +50,7 @@ static void check_thread(const struct driver *driver)
 
 VAStatus driver_enter(struct driver *driver, enum call call)
 {
-	check_thread(driver);
+	check_thread(driver->vendor);
 	return fault_play(&driver->device.script, &driver->counts, call, driver->vendor);
 }
 
@@ -63,6 +63,7 @@ static __attribute__((constructor)) void construct(void)
 	struct fault_script script;
 	static struct fault_counts counts;
 
+	check_thread("vencd emulated driver");
 	setenv("SVT_LOG", "-1", 0);
 	if (device_find_constructor(&script) == 0)
 		fault_play(&script, &counts, CALL_Constructor, "vencd emulated driver");

@@ -103,6 +103,9 @@ struct fault_counts {
 /* Reads a script; 0, or -EINVAL with one line in error. */
 int fault_parse(struct fault_script *ret, const char *text, char *error, size_t error_size);
 
+const char *fault_call_name(enum call call);
+const char *fault_mode_name(enum fault_mode mode);
+
 /* Counts the call and plays its fault: returns what the entry point must fail with, or success. */
 VAStatus fault_play(const struct fault_script *script, struct fault_counts *counts, enum call call,
 	const char *vendor);

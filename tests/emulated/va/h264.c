@@ -262,10 +262,13 @@ static VAStatus h264_encode(struct context *c, const struct surface *source, enu
 	VAStatus status = c->encoder ? VA_STATUS_SUCCESS : h264_open(c);
 	x264_picture_t picture, coded;
 	x264_nal_t *nals;
-	int n, size;
+	int n, size, width, height;
 
 	if (status)
 		return status;
+	visible_size(c, &width, &height);
+	if (width > (int)source->width || height > (int)source->height)
+		return VA_STATUS_ERROR_INVALID_SURFACE;
 	fill_picture(c, source, type, &picture);
 	size = x264_encoder_encode(((struct h264 *)c->encoder)->x264, &nals, &n, &picture, &coded);
 	if (size <= 0)

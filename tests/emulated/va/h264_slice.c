@@ -145,7 +145,7 @@ bool h264_slice_read(struct bit_reader *r, const struct h264_format *format, str
 	return !r->overrun;
 }
 
-/* The picture before this one is of no more use, and where there is room for it that must be said. */
+/* The picture before this one is of no more use; where there is room for it that must be said. */
 static void write_marking(struct bit_writer *w, const struct h264_format *format, bool idr)
 {
 	if (idr) {

@@ -29,7 +29,7 @@ struct hevc_slice {
 	unsigned nal_type;
 	bool intra;
 	uint32_t poc;
-	int32_t reference; /* the picture order count of the one picture that is kept, less this one's */
+	int32_t reference; /* the picture order count of what it refers to, less its own */
 	uint32_t five_minus_merge_candidates;
 	int qp;
 };

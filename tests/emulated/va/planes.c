@@ -2,7 +2,9 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * NV12 and P010 into three planes. Luma is borrowed where it can stay as it is.
+ * NV12 and P010 into three planes. Where a surface has fewer samples than the coded picture its
+ * last column and row go on to the picture's edges: programs make surfaces of the visible size.
+ * Luma is borrowed where it can stay as it is.
  */
 
 #include "tests/emulated/va/planes.h"
@@ -10,6 +12,15 @@
 #include <stdlib.h>
 
 #define P010_SHIFT 6
+
+/* One plane of samples on its way: `step` samples apart in the surface, side by side after that. */
+struct way {
+	const uint8_t *from;
+	uint32_t from_pitch, from_width, from_height, step;
+	uint8_t *to;
+	uint32_t to_pitch, width, height;
+	unsigned shift;
+};
 
 static bool reserve(struct planes *planes, size_t size)
 {
@@ -25,74 +36,86 @@ static bool reserve(struct planes *planes, size_t size)
 	return true;
 }
 
-static void split_8(uint8_t *u, uint8_t *v, const uint8_t *from, uint32_t width)
+static uint32_t least(uint32_t a, uint32_t b)
 {
-	for (uint32_t x = 0; x < width; x++) {
-		u[x] = from[2 * x];
-		v[x] = from[2 * x + 1];
-	}
+	return a < b ? a : b;
 }
 
-static void split_16(uint16_t *u, uint16_t *v, const uint16_t *from, uint32_t width, unsigned shift)
+static void line_8(const struct way *w, uint8_t *to, const uint8_t *from)
 {
-	for (uint32_t x = 0; x < width; x++) {
-		u[x] = from[2 * x] >> shift;
-		v[x] = from[2 * x + 1] >> shift;
-	}
+	uint32_t there = least(w->width, w->from_width);
+
+	for (uint32_t x = 0; x < there; x++)
+		to[x] = from[x * w->step];
+	for (uint32_t x = there; x < w->width; x++)
+		to[x] = to[there - 1];
 }
 
-static void shift_16(uint16_t *to, const uint16_t *from, uint32_t width, unsigned shift)
+static void line_16(const struct way *w, uint16_t *to, const uint16_t *from)
 {
-	for (uint32_t x = 0; x < width; x++)
-		to[x] = from[x] >> shift;
+	uint32_t there = least(w->width, w->from_width);
+
+	for (uint32_t x = 0; x < there; x++)
+		to[x] = from[x * w->step] >> w->shift;
+	for (uint32_t x = there; x < w->width; x++)
+		to[x] = to[there - 1];
 }
 
-static void split_chroma(struct planes *p, uint8_t *u, uint8_t *v, const struct surface *s,
-	uint32_t width, uint32_t height, unsigned shift)
+static void go(const struct way *w, uint32_t fourcc)
 {
-	for (uint32_t y = 0; y < height; y++) {
-		const uint8_t *from = s->data + s->chroma_offset + (size_t)y * s->pitch;
-		size_t at = (size_t)y * p->pitch[1];
+	for (uint32_t y = 0; y < w->height; y++) {
+		const void *from =
+			w->from + (size_t)least(y, w->from_height - 1) * w->from_pitch;
+		void *to = w->to + (size_t)y * w->to_pitch;
 
-		if (s->fourcc == VA_FOURCC_P010)
-			split_16((uint16_t *)(void *)(u + at), (uint16_t *)(void *)(v + at),
-				(const uint16_t *)(const void *)from, width, shift);
+		if (fourcc == VA_FOURCC_P010)
+			line_16(w, to, from);
 		else
-			split_8(u + at, v + at, from, width);
+			line_8(w, to, from);
 	}
 }
 
-static void copy_luma(struct planes *p, uint8_t *to, const struct surface *s, uint32_t width,
-	uint32_t height, unsigned shift)
+static void split_luma(
+	struct planes *p, const struct surface *s, uint32_t width, uint32_t height, unsigned shift)
 {
-	for (uint32_t y = 0; y < height; y++)
-		shift_16((uint16_t *)(void *)(to + (size_t)y * p->pitch[0]),
-			(const uint16_t *)(const void *)(s->data + (size_t)y * s->pitch), width,
-			shift);
+	const struct way way = {s->data, s->pitch, s->width, s->height, 1, p->own, p->pitch[0],
+		width, height, shift};
+
+	go(&way, s->fourcc);
+	p->data[0] = p->own;
+}
+
+static void split_chroma(struct planes *p, uint8_t *to, unsigned component,
+	const struct surface *s, uint32_t width, uint32_t height, unsigned shift)
+{
+	uint32_t bytes = s->fourcc == VA_FOURCC_P010 ? 2 : 1;
+	const struct way way = {s->data + s->chroma_offset + (size_t)component * bytes, s->pitch,
+		(s->width + 1) / 2, (s->height + 1) / 2, 2, to, p->pitch[1], (width + 1) / 2,
+		(height + 1) / 2, shift};
+
+	go(&way, s->fourcc);
+	p->data[1 + component] = to;
 }
 
 bool planes_split(struct planes *planes, const struct surface *surface, uint32_t width,
 	uint32_t height, enum planes_depth depth)
 {
 	uint32_t bytes = surface->fourcc == VA_FOURCC_P010 ? 2 : 1;
-	uint32_t chroma_width = (width + 1) / 2, chroma_height = (height + 1) / 2;
-	size_t chroma = (size_t)chroma_width * bytes * chroma_height;
-	size_t luma = (size_t)surface->pitch * height;
 	unsigned shift = depth == PLANES_AS_NUMBERS && bytes == 2 ? P010_SHIFT : 0;
-	uint8_t *u, *v;
+	bool borrows = !shift && width <= surface->width && height <= surface->height;
+	size_t luma = (size_t)width * bytes * height;
+	size_t chroma = (size_t)((width + 1) / 2) * bytes * ((height + 1) / 2);
 
-	if (!reserve(planes, 2 * chroma + (shift ? luma : 0)))
+	if (!reserve(planes, luma + 2 * chroma))
 		return false;
-	u = planes->own + (shift ? luma : 0);
-	v = u + chroma;
-	planes->pitch[0] = surface->pitch;
-	planes->pitch[1] = planes->pitch[2] = chroma_width * bytes;
-	planes->data[0] = shift ? planes->own : surface->data;
-	planes->data[1] = u;
-	planes->data[2] = v;
-	if (shift)
-		copy_luma(planes, planes->own, surface, width, height, shift);
-	split_chroma(planes, u, v, surface, chroma_width, chroma_height, shift);
+	planes->pitch[0] = borrows ? surface->pitch : width * bytes;
+	planes->pitch[1] = planes->pitch[2] = (width + 1) / 2 * bytes;
+	if (borrows)
+		planes->data[0] = surface->data;
+	else
+		split_luma(planes, surface, width, height, shift);
+	split_chroma(planes, planes->own + luma, 0, surface, width, height, shift);
+	split_chroma(planes, planes->own + luma + chroma, 1, surface, width, height, shift);
 	return true;
 }
 

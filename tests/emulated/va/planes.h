@@ -17,7 +17,7 @@ struct planes {
 };
 
 /*
- * The part of a surface from its upper left corner on, in three planes, valid as long as both are.
+ * A surface from its upper left corner on, in three planes of that size, valid as long as both are.
  * Samples of 10 bits come out as they stand in the surface, in the upper bits, or else as numbers.
  */
 enum planes_depth {
