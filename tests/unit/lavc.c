@@ -80,6 +80,31 @@ static void check_statuses(void)
 	CHECK_EQUAL(lavc_status(-123456), ENCODER_LIBRARY);
 }
 
+/*
+ * Lines of one level follow each other, none twice; where there is no more room, the oldest go. The
+ * worst level is the only one.
+ */
+static void check_several_lines(struct run *r)
+{
+	av_log(NULL, AV_LOG_WARNING, "a warning\n");
+	av_log(NULL, AV_LOG_ERROR, "first\n");
+	av_log(NULL, AV_LOG_ERROR, "second\n");
+	av_log(NULL, AV_LOG_ERROR, "first\n");
+	CHECK_EQUAL(lavc_failed(&r->host, "open", AVERROR(EIO)), ENCODER_LIBRARY);
+	CHECK(!strcmp(r->text, "first; second"));
+	for (unsigned i = 100; i < 200; i++)
+		av_log(NULL, AV_LOG_ERROR, "line %u\n", i);
+	lavc_say(&r->host, "open", "nothing");
+	CHECK(strlen(r->text) > ENCODER_TEXT_MAX * 3 / 4);
+	CHECK(!strncmp(r->text, "line 1", 6) && strstr(r->text, "; line 199"));
+	CHECK(!strstr(r->text, "line 100"));
+	av_log(NULL, AV_LOG_ERROR, "%0500d\n", 1);
+	lavc_say(&r->host, "open", "nothing");
+	CHECK(strlen(r->text) > ENCODER_TEXT_MAX / 2 && r->text[0] == '0');
+	lavc_say(&r->host, "open", "nothing");
+	CHECK(!strcmp(r->text, "open: nothing"));
+}
+
 /* The library's own words come first, once; without any, the error's name. */
 static void check_words(void)
 {
@@ -93,6 +118,7 @@ static void check_words(void)
 	av_log(NULL, AV_LOG_INFO, "chatter\n");
 	CHECK_EQUAL(lavc_failed(&r.host, "open", AVERROR(ENOMEM)), ENCODER_NO_MEMORY);
 	CHECK(!strcmp(r.text, "out of patience"));
+	check_several_lines(&r);
 	CHECK_EQUAL(lavc_failed(&r.host, "open", AVERROR(ENOMEM)), ENCODER_NO_MEMORY);
 	CHECK(!strcmp(r.text, "open: Cannot allocate memory"));
 }

@@ -63,8 +63,8 @@ static uint32_t hevc_block_sizes(void)
 {
 	VAConfigAttribValEncHEVCBlockSizes sizes = {
 		.bits = {
-			.log2_max_coding_tree_block_size_minus3 = 3,
-			.log2_min_coding_tree_block_size_minus3 = 3,
+			.log2_max_coding_tree_block_size_minus3 = 2,
+			.log2_min_coding_tree_block_size_minus3 = 2,
 			.log2_min_luma_coding_block_size_minus3 = 1,
 			.log2_max_luma_transform_block_size_minus2 = 3,
 			.log2_min_luma_transform_block_size_minus2 = 0,

@@ -186,6 +186,12 @@ static VASurfaceAttrib integer(VASurfaceAttribType type, uint32_t flags, uint32_
 		.value = {.type = VAGenericValueTypeInteger, .value.i = (int)value}};
 }
 
+/* The smallest picture that the encoder behind the device takes, with the blocks that it has. */
+static uint32_t least_side(const struct ability *ability)
+{
+	return ability->codec == CODEC_H264 ? 16 : 64;
+}
+
 static VAStatus query_attributes(
 	VADriverContextP va, VAConfigID id, VASurfaceAttrib *list, unsigned *n)
 {
@@ -204,8 +210,8 @@ static VAStatus query_attributes(
 		all[found++] = integer(VASurfaceAttribPixelFormat, get | set, VA_FOURCC_NV12);
 	if (config->rt_format & VA_RT_FORMAT_YUV420_10)
 		all[found++] = integer(VASurfaceAttribPixelFormat, get | set, VA_FOURCC_P010);
-	all[found++] = integer(VASurfaceAttribMinWidth, get, 16);
-	all[found++] = integer(VASurfaceAttribMinHeight, get, 16);
+	all[found++] = integer(VASurfaceAttribMinWidth, get, least_side(config->ability));
+	all[found++] = integer(VASurfaceAttribMinHeight, get, least_side(config->ability));
 	all[found++] = integer(VASurfaceAttribMaxWidth, get, config->ability->max_width);
 	all[found++] = integer(VASurfaceAttribMaxHeight, get, config->ability->max_height);
 	if (list && *n < found) {
