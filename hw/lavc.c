@@ -120,7 +120,8 @@ static void hear(void *context, int level, const char *format, va_list args)
 	if (level > AV_LOG_WARNING)
 		return;
 	if (class)
-		n = snprintf(line, sizeof(line), "%s: ", class->class_name);
+		n = snprintf(line, sizeof(line),
+			"%s: ", class->item_name ? class->item_name(context) : class->class_name);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
 	line[strcspn(line, "\n")] = '\0';
 	if (level <= AV_LOG_ERROR) /* a call that never returns can tell of it no other way */
