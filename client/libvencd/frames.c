@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "client/libvencd/session.h"
 
@@ -69,6 +70,21 @@ static void describe(const struct vencd_session *session, uint32_t slot, struct 
 	}
 }
 
+/*
+ * A slot's memory does not exist before it is touched, a page at a time, and a fault costs more
+ * than the page. All of a frame will be written, so all of it is made at once. Slots are taken for
+ * the first time in their order. A kernel that cannot do it leaves the pages to be made one by one.
+ */
+static void make_present(struct vencd_session *session, uint32_t slot)
+{
+	uint64_t size = session->layout.slot_size;
+
+	if (slot < session->n_present)
+		return;
+	session->n_present = slot + 1;
+	(void)madvise(session->pool + slot * size, size, MADV_POPULATE_WRITE);
+}
+
 int vencd_frame_acquire(struct vencd_session *session, struct vencd_frame *ret)
 {
 	uint32_t slot;
@@ -83,6 +99,7 @@ int vencd_frame_acquire(struct vencd_session *session, struct vencd_frame *ret)
 		return -EAGAIN;
 	slot = session->free_slots[--session->n_free];
 	session->slots[slot].use = SLOT_ACQUIRED;
+	make_present(session, slot);
 	describe(session, slot, ret);
 	return 0;
 }

@@ -76,7 +76,8 @@ struct vencd_session {
 	struct pool_slot *slots;
 	uint32_t *free_slots; /* a stack: the slot given back last is the warmest */
 	uint32_t n_free;
-	uint32_t starved; /* 1: the last acquire found no slot, so that one is worth waking for */
+	uint32_t n_present; /* slots from 0 that were acquired before */
+	uint32_t starved;   /* 1: the last acquire found no slot, so that one is worth waking for */
 	struct sent_frame *history;
 	uint64_t head; /* frames submitted */
 	int64_t last_pts;

@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/client_fake.h"
@@ -89,6 +91,46 @@ static void test_frames(void)
 	CHECK_EQUAL(atomic_load(&fake.submit->finished), 3);
 	CHECK_EQUAL(vencd_frame_submit(session, all[2].slot, 12, 0), -EPIPE);
 	CHECK_EQUAL(vencd_frame_acquire(session, &frame), -EPIPE);
+	close_all(&fake);
+}
+
+static uint64_t pool_bytes(const struct fake *fake)
+{
+	struct stat st;
+
+	CHECK_EQUAL(fstat(fake->pool_fd, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Linux 5.14 and later. */
+static bool kernel_populates(void)
+{
+	void *page = mmap(
+		NULL, PLANE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can = madvise(page, PLANE_PAGE, MADV_POPULATE_WRITE) == 0;
+
+	CHECK_EQUAL(munmap(page, PLANE_PAGE), 0);
+	return can;
+}
+
+/* The memory of a frame is made when its slot is acquired for the first time, all of it. */
+static void test_memory(void)
+{
+	struct fake fake = {0};
+	struct vencd_frame frame, other;
+	uint64_t size;
+
+	fake_open(&fake, &daemon_, &session);
+	size = kernel_populates() ? fake.layout.slot_size : 0;
+	CHECK_EQUAL(pool_bytes(&fake), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQUAL(vencd_frame_acquire(session, &frame), 0);
+		CHECK_EQUAL(pool_bytes(&fake), size);
+		vencd_frame_discard(session, frame.slot);
+	}
+	CHECK_EQUAL(vencd_frame_acquire(session, &frame), 0);
+	CHECK_EQUAL(vencd_frame_acquire(session, &other), 0);
+	CHECK_EQUAL(pool_bytes(&fake), 2 * size);
 	close_all(&fake);
 }
 
@@ -446,6 +488,7 @@ static void test_lease(void)
 int main(void)
 {
 	test_frames();
+	test_memory();
 	test_packets();
 	test_digest();
 	test_cut();
