@@ -19,8 +19,8 @@
  * still one with a wall. Which stand is told to the supervisor, and what to do about it is decided
  * there (RequireWalls).
  *
- * What no wall here stops: using up the processor time of the host, and talking in another way to
- * those with whom it shares memory.
+ * What no wall here stops: using up the processor time of the host, except that adapters give way
+ * to the others, and talking in another way to those with whom it shares memory.
  */
 
 #include "daemon/wall/wall.h"
@@ -87,6 +87,13 @@ static const int oom_score[WALL_KIND_MAX] = {
 	[WALL_INSPECT] = 1000,
 };
 
+/*
+ * An adapter decodes in as many threads as it likes, for one client; what a worker does is waited
+ * for by a clock, and what the supervisor does by everybody. The others work little: a lower
+ * priority would only have them starve, and be killed for it, where a host is full.
+ */
+static const int niceness[WALL_KIND_MAX] = {[WALL_STREAM] = 10};
+
 /* What reading another process's kernel stack and wait channel takes. */
 #define INSPECT_CAPABILITIES (CAP_TO_MASK(CAP_SYS_PTRACE) | CAP_TO_MASK(CAP_SYS_ADMIN))
 
@@ -123,11 +130,42 @@ static int raise_oom_score(enum wall_kind kind)
 	return r;
 }
 
+/*
+ * Where the kernel groups processes by session (sched_autogroup), a child has a group of its own,
+ * and only the group's niceness counts. Kernels without have no such file, and one who is not root
+ * may be told to come back later: the process's own is what must stand.
+ */
+static void lower_group_priority(int by)
+{
+	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)dprintf(fd, "%d", by);
+	close(fd);
+}
+
+static int lower_priority(enum wall_kind kind)
+{
+	int now;
+
+	if (niceness[kind] == 0) /* the supervisor's, whatever it is */
+		return 0;
+	errno = 0;
+	now = getpriority(PRIO_PROCESS, 0);
+	if (now == -1 && errno)
+		return -errno;
+	if (now >= niceness[kind])
+		return 0;
+	lower_group_priority(niceness[kind]);
+	return setpriority(PRIO_PROCESS, 0, niceness[kind]) < 0 ? -errno : 0;
+}
+
 static int set_limits(enum wall_kind kind)
 {
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		int r;
+	int r;
 
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
 		if (!(limits[i].kinds & 1u << kind) ||
 			(HAS_SANITIZER && !(limits[i].kinds & FOR_SANITIZED)))
 			continue;
@@ -138,7 +176,8 @@ static int set_limits(enum wall_kind kind)
 	/* A write beyond a limit fails then, and ends nobody. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return -errno;
-	return raise_oom_score(kind);
+	r = lower_priority(kind);
+	return r < 0 ? r : raise_oom_score(kind);
 }
 
 /*
