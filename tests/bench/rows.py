@@ -170,12 +170,23 @@ def note_cpu(bench, sides):
         f"{name} {statistics.median(bench.cpu_s[name]):.2f}" for name in sides)
 
 
+def note_starts(bench):
+    """Part of what encode_sides() times for all but the client program."""
+    programs = {"SvtAv1EncApp": ["SvtAv1EncApp", "--version"],
+                "vencctl": ["vencctl", "--version"], "ffmpeg": ["ffmpeg", "-version"]}
+    found = {name: statistics.median(seconds_of(*command) for _ in range(bench.rounds))
+             for name, command in programs.items()}
+    bench.facts["1080p AV1, of it the start of the program (--version), ms"] = ", ".join(
+        f"{name} {seconds * 1000:.0f}" for name, seconds in found.items())
+
+
 def encode(bench):
     source = make_source(bench, 1920, 1080, SOURCE_FRAMES)
     with machine.Daemon() as daemon:
         found = bench.in_turns(daemon, encode_sides(bench, daemon, source))
     compare_outputs(bench)
     note_cpu(bench, found)
+    note_starts(bench)
     source.unlink()
     app, pipe = found["SvtAv1EncApp"], found["ffmpeg by pipe"]
     bench.rows += [
