@@ -45,7 +45,7 @@ class Connection:
             fds += new
         reply = json.loads(data[:-1])
         assert "error" not in reply, reply
-        return reply["parameters"], fds
+        return reply.get("parameters", {}), fds  # absent where there are none: systemd 262
 
 
 class Session:
