@@ -199,6 +199,7 @@ static const struct row rows[] = {
 	{FOR_DEVICE, SYS_sched_setscheduler, ALLOW, 1, EXACTLY, SCHED_BATCH},
 	{FOR_DEVICE, SYS_sched_setscheduler, ALLOW, 1, EXACTLY, SCHED_IDLE},
 	{FOR_DEVICE, SYS_fcntl, ALLOW, 1, EXACTLY, F_ADD_SEALS},
+	{FOR_DEVICE, SYS_prctl, ALLOW, 0, EXACTLY, PR_GET_NAME},
 
 	/* The adapter: the output that it was given. */
 	{FOR_STREAM, SYS_ftruncate, ALLOW},
