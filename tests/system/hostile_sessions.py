@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
 import front_plane  # noqa: E402
 import hostile  # noqa: E402
 import hostile_client  # noqa: E402
-from harness import LIMIT, check_report, main, run_tool, until  # noqa: E402
+from harness import LIMIT, check_report, main, until  # noqa: E402
 
 VARLINK = "org.varlink.service."
 OURS = "io.vencd.Encoder."
@@ -293,37 +293,6 @@ class Memory(Base):
                 os._exit(0)
             os._exit(1)
         return "refused" if os.waitpid(child, 0)[1] == 0 else "allowed"
-
-
-@unittest.skipIf(os.geteuid() != 0, "needs root, to be several users")
-class Death(Base):
-
-    def test_at_every_call(self):
-        """A client that is killed before its n-th call of the library, for every n there is."""
-        ended = 0
-        for n in range(1, 200):
-            feeder = self.daemon.feed(uid=hostile.BAD, frames=2, rhythm="step", die_at=n,
-                                      width=64, height=64)
-            feeder.release()
-            feeder.process.communicate(timeout=LIMIT)
-            ended = n
-            if feeder.process.returncode == 0:
-                break
-            self.assertEqual(feeder.process.returncode, -9)
-        self.assertGreater(ended, 12, "it makes more calls than that")
-        self.assertEqual(feeder.process.returncode, 0)
-        rows = json.loads(run_tool("--socket", self.daemon.socket, "sessions", "--json").stdout)
-        until(lambda: not json.loads(run_tool("--socket", self.daemon.socket, "sessions",
-                                              "--json").stdout)["sessions"], "no session is left")
-        self.assertLessEqual(len(rows["sessions"]), 1)
-        self.daemon.settle()
-
-    def test_before_the_reply(self):
-        for _ in range(20):
-            client = self.connect()
-            client.sendall(hostile_client.message("OpenSession", GOOD))
-            client.close()
-        self.daemon.settle()
 
     def test_one_that_stops_reading(self):
         """Packets are not taken: the encoder waits for credit, is not wedged, and ends with it."""
