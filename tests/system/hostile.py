@@ -8,10 +8,10 @@ session goes on, a third one's wedge is abandoned in its time, and the daemon an
 nothing is left. Needs root, for the users.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +27,7 @@ SETTINGS = {"SessionsPerWorker": 1, "KillGrace": "300ms", "WorkerAnswer": "1s",
             # Wedges are a means here: they have tests of their own.
             "StrikesMax": 0, "StrikesPerEncoder": 0, "QuarantineUsers": 0}
 BUDGET_MS, TICK_MS, SLACK_MS = 500, 50, 700
+FRONT_FDS = 16  # an idle front has six
 ANSWER_S = 3  # far below what an attack would hold the daemon up for
 CLIENT = pathlib.Path(__file__).with_name("hostile_client.py")
 
@@ -61,12 +62,21 @@ class Users(Daemon):
                 continue  # it has ended meanwhile
         return found
 
+    def fronts_at_work(self):
+        """Fronts, the keeper among them, that hold more than what is theirs and a few clients."""
+        found = []
+        for pid in self.children("vencd-front"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                found += [pid] * (len(os.listdir(f"/proc/{pid}/fd")) > FRONT_FDS)
+        return found
+
     def settle(self, limit=LIMIT):
         """Until nothing is left of what clients did."""
         until(lambda: len(self.children("vencd-worker")) <= 1, "workers end", limit)
         until(lambda: not self.children("vencd-stream"), "adapters end", limit)
         until(lambda: self.memory_of_sessions() == 0, "memory of sessions is gone", limit)
         until(lambda: len(self.descriptors()) <= self.fds, "the daemon's descriptors close", limit)
+        until(lambda: not self.fronts_at_work(), "the fronts' descriptors close", limit)
 
     def answers_within(self, limit):
         begun = time.monotonic()
@@ -122,8 +132,8 @@ class Attacks(unittest.TestCase):
         self.assertLessEqual(attempt["waitedMs"], BUDGET_MS + 2 * TICK_MS + SLACK_MS)
         self.daemon.answers_within(ANSWER_S)
 
-    def attack(self, *names):
-        honest = self.daemon.feed(uid=GOOD, frames=150, pause_ms=10)
+    def attack(self, *names, **keys):
+        honest = self.daemon.feed(uid=GOOD, frames=150, pause_ms=10, **keys)
         attacks = [Attack(self.daemon, name) for name in names]
         try:
             for attack in attacks:
@@ -148,6 +158,11 @@ class Attacks(unittest.TestCase):
 
     def test_all_at_once(self):
         self.attack(*filter(possible, hostile_client.ATTACKS))
+
+    def test_all_at_once_beside_a_real_encoder(self):
+        """One that needs the processors that the attackers are at: late is not wedged."""
+        self.attack(*filter(possible, hostile_client.ATTACKS), backend="software", codec="h264",
+                    latency="live", speed=13)
 
 
 def add_test(name):
