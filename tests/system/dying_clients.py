@@ -121,7 +121,7 @@ class Library(Death):
         return done.returncode
 
     def system_calls(self):
-        """What a whole session makes of them from its connect() on: name, and which of that name."""
+        """What a whole session makes of them from connect() on: name, and which of that name."""
         with tempfile.NamedTemporaryFile("r", encoding="utf-8") as log:
             self.trace("-o", log.name)
             names = re.findall(r"^(\w+)\(", log.read(), re.M)
