@@ -11,7 +11,9 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
+import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOST = HERE / "host"
@@ -34,19 +36,41 @@ def run(command, **options):
     return done
 
 
+def main(names=()):
+    """Runs the tests of the main module inside an emulated host with two GPUs."""
+    if "EMULATED_DEVICES" not in os.environ:
+        os.execv(HOST, [*map(str, host("a=full", "b=full")), sys.executable, *sys.argv])
+    unittest.main(argv=[sys.argv[0], *names], verbosity=2)
+
+
+def set_devices(*lines):
+    """What the nodes are from the next display on: "1:3 full EndPicture:3:hang"."""
+    path = pathlib.Path(os.environ["EMULATED_DEVICES"])
+    new = path.with_suffix(".new")
+    new.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    new.rename(path)
+
+
+def vainfo(model, script="", node=NODE):
+    set_devices(f"1:3 {model} {script}")
+    return run(["vainfo", "--display", "drm", "--device", node])
+
+
 def source(size, frames):
     return ["-f", "lavfi", "-t", str(frames / RATE), "-i", f"testsrc2=size={size}:rate={RATE}"]
 
 
-def encode_command(gpu, codec, output, *options, size="320x192", frames=24, pixels="nv12",
+def encode_command(device, codec, output, *options, size="320x192", frames=24, pixels="nv12",
                    filters=""):
-    return [*host(gpu), "ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-y", "-vaapi_device",
-            NODE, *source(size, frames), "-vf", f"{filters}format={pixels},hwupload", "-c:v",
+    """Of the first GPU, which becomes that model, with that script behind it."""
+    set_devices(f"1:3 {device}")
+    return ["ffmpeg", "-hide_banner", "-nostdin", "-v", "error", "-y", "-vaapi_device", NODE,
+            *source(size, frames), "-vf", f"{filters}format={pixels},hwupload", "-c:v",
             f"{codec}_vaapi", *options, str(output)]
 
 
-def encode(gpu, codec, output, *options, **clip):
-    return run(encode_command(gpu, codec, output, *options, **clip))
+def encode(device, codec, output, *options, **clip):
+    return run(encode_command(device, codec, output, *options, **clip))
 
 
 def compare(path, size="320x192", frames=24):

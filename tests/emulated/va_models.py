@@ -4,6 +4,7 @@
 
 import pathlib
 import re
+import sys
 import tempfile
 import unittest
 
@@ -13,6 +14,7 @@ EVERYTHING = {"H264ConstrainedBaseline", "H264Main", "H264High", "HEVCMain", "HE
               "AV1Profile0"}
 PLAIN = {"H264ConstrainedBaseline", "H264Main", "H264High"}
 BAR = 33
+OTHER = "/dev/dri/renderD5"
 
 
 class Model(unittest.TestCase):
@@ -26,33 +28,26 @@ class Model(unittest.TestCase):
 
     def encode(self, model, codec, ending, *options, **clip):
         path = self.path(ending)
-        return path, strangers.encode(f"a={model}", codec, path, *options, **clip)
+        return path, strangers.encode(model, codec, path, *options, **clip)
 
 
 class Lists(Model):
 
     def test_vainfo(self):
         for model, profiles in (("full", EVERYTHING), ("h264-only", PLAIN), ("idle", EVERYTHING)):
-            done = strangers.run([*strangers.host(f"a={model}"), "vainfo", "--display", "drm",
-                                  "--device", strangers.NODE])
+            done = strangers.vainfo(model)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(f"{strangers.DRIVER} (model {model})", done.stdout)
             self.assertEqual(set(re.findall(r"VAProfile(\w+)\s*:\s*VAEntrypointEncSlice\b",
                                             done.stdout)), profiles)
 
     def test_node_decides(self):
-        """Two GPUs, each with its own model."""
-        done = strangers.run([*strangers.host("a=full", "b=h264-only"), "vainfo", "--display",
-                              "drm", "--device", "/dev/dri/renderD5"])
+        """The other node is no device of this driver, until the file says that it is."""
+        self.assertEqual(strangers.vainfo("full", node=OTHER).returncode, 3)
+        strangers.set_devices("1:3 full", "1:5 h264-only")
+        done = strangers.run(["vainfo", "--display", "drm", "--device", OTHER])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("model h264-only", done.stdout)
-
-    def test_unknown_node(self):
-        """One that the file says nothing of is no device of this driver."""
-        vainfo = f"vainfo --display drm --device {strangers.NODE}"
-        done = strangers.run([*strangers.host("a=full"), "sh", "-c",
-                              f": >$EMULATED_DEVICES; {vainfo}"])
-        self.assertEqual(done.returncode, 3, done.stderr)
 
 
 class Plain(Model):
@@ -112,7 +107,7 @@ class Liars(Model):
 
     def hangs(self, model, frames, where):
         path = self.path("h264")
-        command = strangers.encode_command(f"a={model}", "h264", path, "-bf", "0",
+        command = strangers.encode_command(model, "h264", path, "-bf", "0",
                                            "-async_depth", "1", "-flush_packets", "1",
                                            size="64x64", frames=frames)
         with strangers.Started(command) as started:
@@ -158,7 +153,8 @@ class Together(Model):
         for codec, ending in (("h264", "h264"), ("hevc", "hevc"), ("av1", "ivf")):
             path = self.path(ending)
             outputs += ["-map", f"[{codec}]", "-c:v", f"{codec}_vaapi", "-b:v", "2M", path]
-        done = strangers.run([*strangers.host("a=full"), "ffmpeg", "-v", "error", "-nostdin",
+        strangers.set_devices("1:3 full")
+        done = strangers.run(["ffmpeg", "-v", "error", "-nostdin",
                               "-vaapi_device", strangers.NODE, *strangers.source("320x192", 24),
                               "-filter_complex", f"format=nv12,hwupload,{graph}", *outputs])
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -172,14 +168,14 @@ class Callers(Model):
 
     def test_worker_outside_of_a_slot(self):
         """A vencd-worker may call only from threads that stand behind a call slot."""
-        node = f"vainfo --display drm --device {strangers.NODE}"
-        done = strangers.run([*strangers.host("a=full"), "bash", "-c",
-                              f"exec -a vencd-worker {node}"])
+        strangers.set_devices("1:3 full")
+        vainfo = f"vainfo --display drm --device {strangers.NODE}"
+        done = strangers.run(["bash", "-c", f"exec -a vencd-worker {vainfo}"])
         self.assertEqual(done.returncode, -6)
         self.assertIn("called outside of a call slot, by thread", done.stderr)
-        done = strangers.run([*strangers.host("a=full"), "bash", "-c", f"exec -a vencd {node}"])
+        done = strangers.run(["bash", "-c", f"exec -a vencd {vainfo}"])
         self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    strangers.main(sys.argv[1:])

@@ -12,7 +12,7 @@ import unittest
 
 import strangers
 
-CODEC = sys.argv.pop(1)
+CODEC = sys.argv[1]
 BAR = 33  # dB, of the worst picture
 
 CBR = ["-rc_mode", "CBR", "-b:v", "3M"]
@@ -53,9 +53,9 @@ class Stream(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
 
-    def encode(self, ending, *options, gpu="a=full", **clip):
+    def encode(self, ending, *options, model="full", **clip):
         path = pathlib.Path(self.directory.name) / f"out.{ending}"
-        done = strangers.encode(gpu, CODEC, path, *options, **clip)
+        done = strangers.encode(model, CODEC, path, *options, **clip)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return path
 
@@ -154,4 +154,4 @@ class Dav1d(Stream):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    strangers.main(sys.argv[2:])

@@ -64,8 +64,7 @@ static void line_16(const struct way *w, uint16_t *to, const uint16_t *from)
 static void go(const struct way *w, uint32_t fourcc)
 {
 	for (uint32_t y = 0; y < w->height; y++) {
-		const void *from =
-			w->from + (size_t)least(y, w->from_height - 1) * w->from_pitch;
+		const void *from = w->from + (size_t)least(y, w->from_height - 1) * w->from_pitch;
 		void *to = w->to + (size_t)y * w->to_pitch;
 
 		if (fourcc == VA_FOURCC_P010)
@@ -85,8 +84,8 @@ static void split_luma(
 	p->data[0] = p->own;
 }
 
-static void split_chroma(struct planes *p, uint8_t *to, unsigned component,
-	const struct surface *s, uint32_t width, uint32_t height, unsigned shift)
+static void split_chroma(struct planes *p, uint8_t *to, unsigned component, const struct surface *s,
+	uint32_t width, uint32_t height, unsigned shift)
 {
 	uint32_t bytes = s->fourcc == VA_FOURCC_P010 ? 2 : 1;
 	const struct way way = {s->data + s->chroma_offset + (size_t)component * bytes, s->pitch,
