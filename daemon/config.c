@@ -78,6 +78,8 @@ static const struct setting settings[] = {
 	COUNT("EncoderThreads", encoder_threads, "0", 0, 256,
 		"Cores for each software encoder; 0 means all."),
 	{"Hardware", SETTING_BOOL, FIELD(hardware), "yes", .meaning = "Encode on GPUs."},
+	{"DenyOverride", SETTING_TEXT, FIELD(deny_override), "",
+		.meaning = "Entries of the deny-list, by name, that are tried all the same."},
 	{"SoftwareEncoders", SETTING_WORDS, FIELD(software), "svtav1 libx264 libx265",
 		.words = "svtav1 libx264 libx265", .meaning = "Software encoders in use."},
 	{"NullEncoder", SETTING_BOOL, FIELD(null_encoder), "no",

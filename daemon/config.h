@@ -37,7 +37,8 @@ struct config {
 
 	uint32_t encoder_threads; /* 0: all cores */
 	bool hardware;
-	char software[64]; /* names separated by one space */
+	char deny_override[256]; /* words */
+	char software[64];       /* names separated by one space */
 	bool null_encoder;
 	char null_probe_script[256];
 	char driver_environment[256]; /* words of NAME=VALUE */

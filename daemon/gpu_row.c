@@ -79,3 +79,13 @@ bool gpu_row_admit(struct wire_device *row, const struct gpu *gpu, uint32_t uid)
 	}
 	return false;
 }
+
+void gpu_row_deny(struct wire_device *row, const struct deny_row *deny)
+{
+	row->state = DEVICE_DISABLED;
+	snprintf(row->detail, sizeof(row->detail), "on the deny-list (%s): %s; see %s", deny->name,
+		deny->reason, deny->link);
+	snprintf(row->advice, sizeof(row->advice),
+		"use another encoder; DenyOverride=%s in vencd.conf has it tried all the same",
+		deny->name);
+}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "daemon/wire.h"
+#include "hw/deny.h"
 #include "udev/enumerate.h"
 
 /* Names the GPU in the row. */
@@ -18,5 +19,8 @@ void gpu_row_fill(struct wire_device *row, const struct gpu *gpu);
  * why not and what to do, as uid's.
  */
 bool gpu_row_admit(struct wire_device *row, const struct gpu *gpu, uint32_t uid);
+
+/* The encoder is on the deny-list. */
+void gpu_row_deny(struct wire_device *row, const struct deny_row *deny);
 
 #endif

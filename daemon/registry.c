@@ -12,11 +12,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "daemon/gpu_row.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
+#include "hw/deny.h"
 
 #define PUSH_DELAY_US 50000
 
@@ -86,20 +88,40 @@ static void fill_row(struct encoder_entry *entry)
 		gpu_row_fill(row, entry->gpu);
 }
 
-static bool is_word_of(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)); p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
-			return true;
-	return false;
-}
-
 static bool is_enabled(const struct config *config, const struct encoder_limits *limits)
 {
-	return limits->backend == VENCD_BACKEND_NULL ? config->null_encoder
-						     : is_word_of(config->software, limits->name);
+	return limits->backend == VENCD_BACKEND_NULL
+		? config->null_encoder
+		: deny_has_word(config->software, limits->name);
+}
+
+/* What is known to be bad is not tried, unless the operator says so. */
+static bool is_denied(struct encoder_entry *entry)
+{
+	const struct config *config = &entry->registry->supervisor->config;
+	const struct gpu *gpu = entry->gpu;
+	const struct deny_row *row;
+	struct utsname host = {0};
+	struct deny_subject subject = {.vendor = gpu->vendor,
+		.device = gpu->device,
+		.driver = gpu->driver,
+		.driver_version = gpu->driver_version,
+		.kernel = host.release,
+		.codec = entry->limits->codec,
+		.api = entry->limits->api};
+
+	(void)uname(&host);
+	row = deny_find(deny_rows, &subject, config->deny_override);
+	if (row)
+		gpu_row_deny(&entry->row, row);
+	return row != NULL;
+}
+
+/* Whether its probe may begin; else the row says why not. */
+static bool is_admitted(struct encoder_entry *entry)
+{
+	return !entry->gpu ||
+		(gpu_row_admit(&entry->row, entry->gpu, geteuid()) && !is_denied(entry));
 }
 
 static void add_entry(
@@ -118,7 +140,7 @@ static void add_entry(
 	fill_row(entry);
 	snprintf(entry->name, sizeof(entry->name), "%s%s%s", limits->name, gpu ? " on " : "",
 		gpu ? gpu->id : "");
-	if (!gpu || gpu_row_admit(&entry->row, gpu, geteuid()))
+	if (is_admitted(entry))
 		probing_start(entry);
 }
 

@@ -92,7 +92,8 @@ class Bounds(unittest.TestCase):
         text = subprocess.run([BUILD / "vencd", "--config", os.devnull, "--check-config"],
                               text=True, check=True, stdout=subprocess.PIPE, timeout=60).stdout
         default = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
-        no_bounds = {"Socket", "SocketMode", "LogLevel", "EncoderThreads", "Hardware",
+        no_bounds = {"Socket", "SocketMode", "LogLevel", "EncoderThreads",
+                     "Hardware", "DenyOverride",
                      "SoftwareEncoders", "NullEncoder", "NullProbeScript", "DriverEnvironment",
                      "RequireWalls"}
         stated = {name: value for name, value, _ in bounds() if name in default}

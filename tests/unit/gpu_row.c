@@ -98,6 +98,21 @@ static void test_lengths(void)
 		}
 }
 
+/* The reason, where to read it, and how to try it all the same; nothing is cut. */
+static void test_deny(void)
+{
+	for (const struct deny_row *deny = deny_rows; deny->name; deny++) {
+		struct wire_device row = {.state = DEVICE_PROBING};
+
+		gpu_row_deny(&row, deny);
+		CHECK_EQUAL(row.state, DEVICE_DISABLED);
+		CHECK(strstr(row.detail, deny->reason) && strstr(row.detail, deny->link));
+		CHECK(strstr(row.advice, "DenyOverride=") && strstr(row.advice, deny->name));
+		CHECK(strlen(row.detail) < sizeof(row.detail) - 1);
+		CHECK(strstr(row.advice, "all the same"));
+	}
+}
+
 /* Each state has a word of its own, and all that take no work say what to do. */
 static void test_states(void)
 {
@@ -123,6 +138,7 @@ int main(void)
 	test_fill();
 	test_admit();
 	test_lengths();
+	test_deny();
 	test_states();
 	return 0;
 }
