@@ -99,6 +99,21 @@ void attempt_note_walls(struct attempt *attempt)
 		attempt_report(attempt)->walls = attempt->worker->walls.standing;
 }
 
+/* What a session asks of its encoder; where nobody said how many frames a second, 25. */
+static uint64_t load_of(uint64_t pixels, struct vencd_rational rate)
+{
+	if (rate.num == 0 || rate.den == 0)
+		return pixels * 25;
+	return (uint64_t)((unsigned __int128)pixels * (uint32_t)rate.num / (uint32_t)rate.den);
+}
+
+static struct encoder_entry *entry_of(const struct worker *worker)
+{
+	struct registry *registry = &worker->supervisor->registry;
+
+	return &registry->entry[worker->encoder - registry->entry];
+}
+
 int attempt_start(struct session *session, struct worker *worker, const struct wire_start *start,
 	const int *fds, struct call_slot *slot, struct plane_attempt *ring)
 {
@@ -117,6 +132,7 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt->ring = ring;
 	attempt->pixels = (uint64_t)session->layout.width * session->layout.height;
 	attempt->memory = session->memory;
+	attempt->load = load_of(attempt->pixels, start->params.request.frame_rate);
 	attempt->shape = blame_shape_of(&start->params);
 	attempt->watch.cpu_ns = child_cpu_ns(worker->child);
 	message.pixel_rate = pixel_share(worker->supervisor, session->uid, 1);
@@ -127,6 +143,7 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt_note_walls(attempt);
 	LIST_INSERT_HEAD(&worker->attempts, attempt, entry);
 	row->sessions++;
+	entry_of(worker)->pixels_used += attempt->load;
 	registry_changed(&worker->supervisor->registry);
 	message.h = (struct wire_header){WIRE_START, sizeof(message), attempt->number};
 	child_send(worker->child, &message, fds, WIRE_START_FDS);
@@ -242,6 +259,7 @@ void attempt_part(struct attempt *attempt, enum attempt_end end)
 
 	(void)attempt_keeps_pace(attempt); /* what is new since the last tick: it is over anyway */
 	registry_row(&worker->supervisor->registry, worker->encoder)->sessions--;
+	entry_of(worker)->pixels_used -= attempt->load;
 	registry_changed(&worker->supervisor->registry);
 	attempt->session->attempt = NULL;
 	attempt->session = NULL;

@@ -4,6 +4,10 @@
 /*
  * Placement. Every candidate that was passed over leaves its reason, for the report or for the
  * refusal. The null encoder is a candidate only where the request names its backend.
+ *
+ * Of the GPUs that can do it, the one with the least load is taken: what its attempts ask for, in
+ * pixels a second, against what it did in its probe. All encoders of a GPU count, since they share
+ * its engine. One that is not known yet is waited for only where no other GPU can do it.
  */
 
 #include "daemon/placement.h"
@@ -14,33 +18,30 @@
 #include <time.h>
 
 #include "daemon/leak.h"
+#include "daemon/supervisor.h"
+
+/* Where a probe has measured nothing: 1920x1080 at 60 frames a second, which any of them does. */
+#define PIXEL_RATE_ASSUMED (UINT64_C(1920) * 1080 * 60)
 
 struct search {
 	struct placement *placement;
-	unsigned rejected;
-	bool unsupported; /* placement->refusal holds a candidate's own refusal */
-	bool closed;      /* a candidate could do it, but takes no work, or none of this uid's */
+	unsigned rejected, devices; /* devices that could do it */
+	bool unsupported;           /* placement->refusal holds a candidate's own refusal */
+	bool closed; /* a candidate could do it, but takes no work, or none of this uid's */
 };
 
-static bool backend_matches(const struct encoder_limits *limits, uint32_t backend)
+static bool backend_matches(enum vencd_backend backend, uint32_t asked)
 {
-	switch ((enum vencd_backend)backend) {
-	case VENCD_BACKEND_HARDWARE:
-	case VENCD_BACKEND_SOFTWARE:
-	case VENCD_BACKEND_NULL:
-		return limits->backend == backend;
-	case VENCD_BACKEND_ANY:
-		break;
-	}
-	return limits->backend != VENCD_BACKEND_NULL;
+	return asked == VENCD_BACKEND_ANY ? backend != VENCD_BACKEND_NULL : backend == asked;
 }
 
 static void reject(struct search *search, const struct encoder_entry *entry, const char *why)
 {
 	if (search->rejected < REPORT_REJECTED_MAX)
-		snprintf(search->placement->why.rejected[search->rejected++],
-			sizeof(search->placement->why.rejected[0]), "%.26s: %.99s",
-			entry->limits->name, why);
+		snprintf(search->placement->why.rejected[search->rejected],
+			sizeof(search->placement->why.rejected[0]), "%.46s: %.111s", entry->name,
+			why);
+	search->rejected++;
 }
 
 /* A time to come, as people in different places read it alike. */
@@ -107,7 +108,7 @@ static bool must_wait(const struct encoder_entry *entry, const struct placement_
 		blame_is_accused(&entry->registry->blame, registry_index(entry), ask->uid);
 }
 
-/* Returns 0 for the one, -EAGAIN to wait for it, -ENOENT to go on, -EINVAL to stop. */
+/* Returns 0 if it can, -EAGAIN to wait for it, -ENOENT to go on, -EINVAL to stop. */
 static int try_entry(struct search *search, const struct encoder_entry *entry,
 	const struct placement_ask *ask, struct encoder_params *params)
 {
@@ -130,53 +131,178 @@ static int try_entry(struct search *search, const struct encoder_entry *entry,
 	return must_wait(entry, ask) ? -EAGAIN : 0;
 }
 
+/* In thousandths of what the device can do; 1000 and more: it is full. */
+static uint64_t load_of(const struct encoder_entry *entry)
+{
+	const struct registry *registry = entry->registry;
+	uint64_t load = 0;
+
+	for (unsigned i = 0; i < registry->entries; i++) {
+		const struct encoder_entry *e = &registry->entry[i];
+		uint64_t rate = e->pixel_rate ? e->pixel_rate : PIXEL_RATE_ASSUMED;
+
+		if (e->gpu == entry->gpu && e->limits->backend == entry->limits->backend)
+			load += (uint64_t)((unsigned __int128)e->pixels_used * 1000 / rate);
+	}
+	return load;
+}
+
+/* One class of encoders for one codec: what was found there so far. */
+struct choice {
+	const struct encoder_entry *best;
+	struct encoder_params params;
+	uint64_t usable, open; /* bits of entries that could do it, and that nobody knows of yet */
+	unsigned devices;
+};
+
+_Static_assert(REGISTRY_MAX <= 64, "an entry is a bit");
+
+static void take(struct choice *choice, const struct encoder_entry *entry,
+	const struct encoder_params *params)
+{
+	choice->usable |= UINT64_C(1) << registry_index(entry);
+	choice->devices++;
+	if (choice->best && (!entry->gpu || load_of(entry) >= load_of(choice->best)))
+		return;
+	choice->best = entry;
+	choice->params = *params;
+}
+
+/* Why not the others. */
+static void reject_others(struct search *search, const struct choice *choice)
+{
+	const struct registry *registry = choice->best->registry;
+
+	for (unsigned i = 0; i < registry->entries; i++) {
+		const struct encoder_entry *entry = &registry->entry[i];
+		char why[128];
+
+		if (entry == choice->best)
+			continue;
+		if (choice->open >> i & 1)
+			reject(search, entry, "its probe has not ended");
+		if (!(choice->usable >> i & 1))
+			continue;
+		snprintf(why, sizeof(why), "load %llu.%llu %%",
+			(unsigned long long)load_of(entry) / 10,
+			(unsigned long long)load_of(entry) % 10);
+		reject(search, entry, entry->gpu ? why : "comes after it");
+	}
+}
+
+/* Returns as try_entry() does. */
+static int try_class(struct search *search, const struct registry *registry,
+	const struct placement_ask *ask, uint32_t backend)
+{
+	struct choice choice = {0};
+	struct encoder_params params;
+
+	for (unsigned i = 0; i < registry->entries; i++) {
+		const struct encoder_entry *entry = &registry->entry[i];
+		const struct encoder_limits *limits = entry->limits;
+		int r;
+
+		if (limits->backend != backend ||
+			(limits->codec != 0 && limits->codec != ask->request->codecs[0]))
+			continue;
+		r = try_entry(search, entry, ask, &params);
+		if (r == -EINVAL)
+			return r;
+		if (r == -EAGAIN)
+			choice.open |= UINT64_C(1) << i;
+		if (r == 0)
+			take(&choice, entry, &params);
+	}
+	if (!choice.best)
+		return choice.open ? -EAGAIN : -ENOENT;
+	reject_others(search, &choice);
+	search->placement->encoder = choice.best;
+	search->placement->params = choice.params;
+	search->devices = choice.devices;
+	return 0;
+}
+
 static int try_codec(struct search *search, const struct registry *registry,
 	const struct placement_ask *ask, uint32_t codec)
 {
+	static const enum vencd_backend classes[] = {
+		VENCD_BACKEND_HARDWARE, VENCD_BACKEND_SOFTWARE, VENCD_BACKEND_NULL};
 	struct vencd_params one = *ask->request;
 	struct placement_ask narrowed = *ask;
+	int r = -ENOENT;
 
 	memset(one.codecs, 0, sizeof(one.codecs));
 	one.codecs[0] = codec;
 	narrowed.request = &one;
-	for (unsigned i = 0; i < registry->entries; i++) {
-		const struct encoder_entry *entry = &registry->entry[i];
-		int r;
-
-		if (!backend_matches(entry->limits, one.backend) ||
-			(entry->limits->codec != 0 && entry->limits->codec != codec))
-			continue;
-		r = try_entry(search, entry, &narrowed, &search->placement->params);
-		if (r == 0)
-			search->placement->encoder = entry;
-		if (r != -ENOENT)
-			return r;
-	}
-	return -ENOENT;
+	for (size_t i = 0; r == -ENOENT && i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (backend_matches(classes[i], one.backend))
+			r = try_class(search, registry, &narrowed, classes[i]);
+	return r;
 }
 
-static enum placement_result refuse(const struct search *search, const struct vencd_params *request)
+/* Why there is no row at all. */
+static const char *say_none(const struct registry *registry, uint32_t backend)
+{
+	if (backend == VENCD_BACKEND_NULL)
+		return "null (NullEncoder=no)";
+	if (backend != VENCD_BACKEND_HARDWARE)
+		return "usable";
+	if (!registry->supervisor->config.hardware)
+		return "hardware (Hardware=no)";
+	return registry->gpus ? "hardware" : "hardware (the daemon sees no GPU)";
+}
+
+#define MORE_MAX 16u /* "; and 48 more" */
+
+/* As many reasons as there is room for, the first one in any case, and how many more there are. */
+static void list_rejected(const struct search *search, char *ret, size_t size)
+{
+	const struct placement *p = search->placement;
+	size_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < search->rejected && i < REPORT_REJECTED_MAX; i++) {
+		if (i > 0 && n + strlen("; ") + strlen(p->why.rejected[i]) + MORE_MAX >= size)
+			break;
+		n += (size_t)snprintf(ret + n, size - n, "%s%s", i ? "; " : "", p->why.rejected[i]);
+	}
+	if (i < search->rejected && n < size)
+		snprintf(ret + n, size - n, "; and %u more", search->rejected - i);
+}
+
+static enum placement_result refuse(const struct search *search, const struct registry *registry,
+	const struct vencd_params *request)
 {
 	struct placement *p = search->placement;
-	size_t n = 0;
 
 	if (search->unsupported && !search->closed)
 		return PLACEMENT_REFUSED;
 	memset(&p->refusal, 0, sizeof(p->refusal));
 	p->error = WIRE_ERROR_NO_ENCODER;
 	snprintf(p->refusal.parameter, sizeof(p->refusal.parameter), "codecs");
-	for (unsigned i = 0; i < search->rejected && n < sizeof(p->refusal.reason); i++)
-		n += (size_t)snprintf(p->refusal.reason + n, sizeof(p->refusal.reason) - n, "%s%s",
-			i ? "; " : "", p->why.rejected[i]);
+	list_rejected(search, p->refusal.reason, sizeof(p->refusal.reason));
 	if (!search->rejected)
 		snprintf(p->refusal.reason, sizeof(p->refusal.reason),
 			"this host has no %s encoder for the codecs asked for",
-			request->backend == VENCD_BACKEND_HARDWARE       ? "hardware"
-				: request->backend == VENCD_BACKEND_NULL ? "null (NullEncoder=no)"
-									 : "usable");
+			say_none(registry, request->backend));
 	snprintf(p->refusal.advice, sizeof(p->refusal.advice),
 		"see `vencctl devices` for what there is; allow more codecs or another backend");
 	return PLACEMENT_REFUSED;
+}
+
+static void say_picked(const struct search *search, uint32_t codec, bool later)
+{
+	struct placement *p = search->placement;
+	char load[64] = "";
+
+	if (p->encoder->gpu)
+		snprintf(load, sizeof(load), ", %sload %llu.%llu %%",
+			search->devices > 1 ? "least busy GPU, " : "",
+			(unsigned long long)load_of(p->encoder) / 10,
+			(unsigned long long)load_of(p->encoder) % 10);
+	snprintf(p->why.picked, sizeof(p->why.picked), "%s %s encoder for %s%s",
+		later ? "first usable" : "preferred",
+		vencd_backend_name(p->encoder->limits->backend), vencd_codec_name(codec), load);
 }
 
 enum placement_result placement_choose(
@@ -199,11 +325,8 @@ enum placement_result placement_choose(
 		if (r < 0)
 			continue;
 		ret->params.threads = ask->threads;
-		snprintf(ret->why.picked, sizeof(ret->why.picked), "%s %s encoder for %s",
-			i ? "first usable" : "preferred",
-			vencd_backend_name(ret->encoder->limits->backend),
-			vencd_codec_name(request->codecs[i]));
+		say_picked(&search, request->codecs[i], i > 0);
 		return PLACEMENT_FOUND;
 	}
-	return refuse(&search, request);
+	return refuse(&search, registry, request);
 }

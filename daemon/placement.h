@@ -4,9 +4,9 @@
 #define VENCD_PLACEMENT_H
 
 /*
- * Which encoder a request gets: the client's codecs in their order, within a codec the catalogue's
- * order, the first one that can express the request, has proved itself and is not lost to the uid.
- * Pure.
+ * Which encoder a request gets: the client's codecs in their order; within a codec hardware before
+ * software, of hardware the device with the least load, and of software the catalogue's order; only
+ * what can express the request, has proved itself and is not lost to the uid. Pure.
  */
 
 #include "daemon/registry.h"

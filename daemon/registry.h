@@ -31,6 +31,8 @@ struct encoder_entry {
 	struct gpu *gpu;                     /* NULL: the CPU */
 	char name[112];                      /* "svtav1", "h264_vaapi on pci-0000:03:00.0" */
 	struct wire_device row;              /* what ListDevices shows */
+	uint64_t pixel_rate;                 /* pixels a second in its probe; 0: not measured */
+	uint64_t pixels_used;                /* those that its attempts ask for now */
 	struct probing *probing;             /* the probe under way */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */

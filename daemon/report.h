@@ -14,7 +14,7 @@
 #include "client/vencd.h"
 
 #define REPORT_VERSION 1u
-#define REPORT_REJECTED_MAX 4u
+#define REPORT_REJECTED_MAX 8u
 #define REPORT_TEXT_MAX 256u
 #define REPORT_STACK_MAX 8u
 #define REPORT_MESSAGES_MAX 768u
@@ -67,7 +67,7 @@ struct forensics {
 struct attempt_report {
 	char encoder[32], backend[16], device[64], version[64];
 	char picked[128];                        /* why this encoder */
-	char rejected[REPORT_REJECTED_MAX][128]; /* "encoder: why not", "" ends */
+	char rejected[REPORT_REJECTED_MAX][160]; /* "encoder: why not", "" ends */
 	uint64_t first_frame, frames, packets, bytes, digest;
 	uint64_t discarded_packets; /* written, but beyond the cut */
 	uint32_t end;               /* enum attempt_end */

@@ -113,7 +113,8 @@ struct attempt {
 	struct watch watch;
 	struct evidence evidence; /* of its run thread */
 	struct pace pace;
-	uint64_t pixels;
+	uint64_t pixels;   /* of a frame */
+	uint64_t load;     /* pixels a second that it asks for */
 	uint64_t memory;   /* of its session, in bytes */
 	blame_shape shape; /* of its request */
 	bool opened;
