@@ -27,6 +27,7 @@ struct inspector {
 	struct child *child;
 	sd_event_source *deadline;
 	struct worker *worker; /* NULL: it is dead */
+	uint32_t uid;          /* of its worker's clients; charged until it is dead */
 	enum inspection what;
 	uint64_t attempt; /* INSPECT_CALL: its number */
 	uint64_t word;
@@ -127,7 +128,7 @@ static bool may_send(const struct worker *worker, const char **ret_why)
 	LIST_FOREACH(inspector, &sv->inspectors, entry)
 	{
 		all++;
-		own += inspector->worker && inspector->worker->uid == worker->uid;
+		own += inspector->uid == worker->uid;
 	}
 	*ret_why = max == 0 ? "InspectorsMax is 0" : "as many inspectors as may are at work";
 	return all < max && own < (max + 1) / 2;
@@ -163,6 +164,7 @@ const char *inspector_send(
 		return "no memory for an inspector";
 	*inspector = (struct inspector){.supervisor = worker->supervisor,
 		.worker = worker,
+		.uid = worker->uid,
 		.what = what,
 		.attempt = attempt,
 		.word = word};
