@@ -87,6 +87,9 @@ static const struct setting settings[] = {
 	{"NullProbeScript", SETTING_TEXT, FIELD(null_probe_script), "",
 		.meaning = "Script of the null encoder for its own probe."},
 
+	{"FullProof", SETTING_WORDS, FIELD(full_proof), "hardware",
+		.words = "hardware software null",
+		.meaning = "Encoders that are tried at all that they claim; others, if they work."},
 	{"DriverEnvironment", SETTING_TEXT, FIELD(driver_environment), "",
 		.meaning = "Environment of workers alone: NAME=VALUE words, separated by blanks."},
 	{"RequireWalls", SETTING_WORDS, FIELD(require_walls), "",

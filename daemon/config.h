@@ -41,6 +41,7 @@ struct config {
 	char software[64];       /* names separated by one space */
 	bool null_encoder;
 	char null_probe_script[256];
+	char full_proof[32];          /* names separated by one space */
 	char driver_environment[256]; /* words of NAME=VALUE */
 	char require_walls[96];       /* names separated by one space */
 

@@ -7,6 +7,10 @@
  * nothing else. An encoder has one probe under way at a time (entry->probing); a process that does
  * not die stays behind as a tombstone, and the next probe is another process.
  *
+ * A probe has cases (docs/architecture.md), and tells of each when it begins and when it has ended:
+ * the deadline is that of one case, and what is kept is which one did not end. All cases are tried
+ * once; a probe that only asks whether the encoder still works has the first one alone.
+ *
  * A software encoder on a loaded host is slow, not wedged: as long as its probe burns CPU, the
  * deadline is put off, up to SoftwareCallCap.
  */
@@ -20,16 +24,37 @@
 
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
+#include "hw/deny.h"
 
+#define BUDGET_PIXELS (UINT64_C(1920) * 1080)
 #define BUSY_PART 100u /* a probe that used this part of its time as CPU time is at work */
 
 struct probing {
 	struct encoder_entry *entry;
 	struct child *child;
 	sd_event_source *deadline;
+	enum proof_depth depth;
 	uint64_t cpu_ns;    /* when the deadline was set */
-	uint64_t waited_ms; /* before that */
+	uint64_t budget_ms; /* of this case */
+	uint64_t waited_ms; /* in this case, before that */
+	struct proof proof; /* so far */
 };
+
+/* What it has shown stands in the place of what was known; a look at the base adds to it. */
+static void keep_proof(struct probing *probing, enum probing_result result)
+{
+	struct encoder_entry *entry = probing->entry;
+
+	if (probing->proof.n == 0)
+		return;
+	if (probing->depth == PROOF_DEPTH_ALL || !entry->proved)
+		entry->proof = probing->proof;
+	else
+		proof_merge(&entry->proof, &probing->proof);
+	if (result == PROBING_PASSED && entry->proved < probing->depth)
+		entry->proved = probing->depth;
+	entry->proof_stamp = ++entry->registry->proofs;
+}
 
 /* The probe is over, well or not: its process is of no more use. */
 static void over(struct probing *probing, enum probing_result result, const char *detail)
@@ -41,7 +66,19 @@ static void over(struct probing *probing, enum probing_result result, const char
 	entry->probing = NULL;
 	probing->deadline = sd_event_source_disable_unref(probing->deadline);
 	child_kill(probing->child);
+	keep_proof(probing, result);
 	verdict_probed(entry, result, detail);
+}
+
+/* The same, for one that did not answer: names the case that it was in. */
+static void lost(struct probing *probing, enum proof_state state, const char *why)
+{
+	const struct proof_evidence *in = proof_end(&probing->proof, state);
+	char detail[256];
+
+	snprintf(detail, sizeof(detail), "its probe %.160s%s%s%s", why,
+		in ? ", in its case \"" : "", in ? in->asked.name : "", in ? "\"" : "");
+	over(probing, PROBING_FAILED, detail);
 }
 
 static enum probing_result result_of(const struct encoder_entry *entry, uint32_t status)
@@ -60,9 +97,27 @@ static enum probing_result result_of(const struct encoder_entry *entry, uint32_t
 								   : PROBING_FAILED;
 }
 
+static void note_passed(struct probing *probing, const struct wire_probed *probed)
+{
+	struct encoder_entry *entry = probing->entry;
+	struct wire_device *row = &entry->row;
+
+	snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
+	row->probe_ms = probed->ms;
+	row->probe_frames = probed->frames;
+	row->probe_needs_frames = probed->info.needs_frames;
+	row->probed_us = supervisor_wall_us();
+	if (probing->depth == PROOF_DEPTH_ALL || !entry->proved)
+		row->pixel_rate = probed->pixel_rate;
+	if (probing->depth != PROOF_DEPTH_ALL)
+		return;
+	entry->own.reach = encoder_limits_find(entry->own.name)->reach;
+	proof_narrow(&entry->own.reach, &probed->reach);
+	registry_show_reach(entry);
+}
+
 static void on_probed(struct probing *probing, const struct wire_probed *probed)
 {
-	struct wire_device *row = &probing->entry->row;
 	char detail[256] = "";
 
 	if (probing->entry->probing != probing)
@@ -73,13 +128,35 @@ static void on_probed(struct probing *probing, const struct wire_probed *probed)
 							    : "?",
 			probed->text[0] ? ": " : "", probed->text);
 	} else {
-		snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
-		row->probe_ms = probed->ms;
-		row->probe_frames = probed->frames;
-		row->probe_needs_frames = probed->info.needs_frames;
-		row->probed_us = supervisor_wall_us();
+		note_passed(probing, probed);
 	}
 	over(probing, result_of(probing->entry, probed->status), detail);
+}
+
+/* More pixels than a minute of the base takes longer: as with calls, by what is above 1080p. */
+static uint64_t budget_ms(const struct probing *probing, const struct proof_case *c)
+{
+	uint64_t ms = probing->entry->registry->supervisor->config.probe_budget_ms;
+	uint64_t pixels = (uint64_t)c->width * c->height;
+
+	if (pixels > VENCD_SIZE_MAX * VENCD_SIZE_MAX)
+		pixels = VENCD_SIZE_MAX * VENCD_SIZE_MAX;
+	return pixels > BUDGET_PIXELS ? ms * pixels / BUDGET_PIXELS : ms;
+}
+
+/* A case begins, or has ended: there is a deadline for the next one. */
+static void on_case(struct probing *probing, const struct proof_evidence *evidence)
+{
+	if (probing->entry->probing != probing)
+		return;
+	if (proof_note(&probing->proof, evidence) < 0) {
+		lost(probing, PROOF_CRASHED, "told of cases in a way that is none");
+		return;
+	}
+	probing->cpu_ns = child_cpu_ns(probing->child);
+	probing->waited_ms = 0;
+	probing->budget_ms = budget_ms(probing, &evidence->asked);
+	(void)sd_event_source_set_time_relative(probing->deadline, probing->budget_ms * 1000);
 }
 
 /* The n-th (from 0) of the scripts between bars; the last one for all that follow. */
@@ -95,7 +172,8 @@ static void copy_script(char *to, size_t size, const char *scripts, unsigned n)
 static void send_probe(struct probing *probing)
 {
 	struct encoder_entry *entry = probing->entry;
-	struct wire_probe probe = {.h = {.type = WIRE_PROBE, .size = sizeof(probe)}};
+	struct wire_probe probe = {
+		.h = {.type = WIRE_PROBE, .size = sizeof(probe)}, .depth = probing->depth};
 
 	snprintf(probe.encoder, sizeof(probe.encoder), "%s", entry->limits->name);
 	if (entry->gpu)
@@ -129,6 +207,8 @@ static void probing_message(struct child *child, const union wire_message *messa
 
 	if (message->h.type == WIRE_READY)
 		on_ready(probing, &message->ready.walls);
+	else if (message->h.type == WIRE_PROBE_CASE)
+		on_case(probing, &message->probe_case.evidence);
 	else if (message->h.type == WIRE_PROBED)
 		on_probed(probing, &message->probed);
 	else
@@ -140,14 +220,13 @@ static void probing_dead(struct child *child, const siginfo_t *info)
 	struct probing *probing = child->owner;
 	struct encoder_entry *entry = probing->entry;
 	struct supervisor *sv = entry->registry->supervisor;
-	char detail[128];
+	char why[128];
 
 	if (info->si_code == CLD_EXITED)
-		snprintf(detail, sizeof(detail), "its probe ended by itself with status %d",
-			info->si_status);
+		snprintf(why, sizeof(why), "ended by itself with status %d", info->si_status);
 	else
-		snprintf(detail, sizeof(detail), "its probe was killed by signal %d (%s)",
-			info->si_status, strsignal(info->si_status));
+		snprintf(why, sizeof(why), "was killed by signal %d (%s)", info->si_status,
+			strsignal(info->si_status));
 	if (child_was_tombstone(child)) {
 		entry->row.tombstones--;
 		sv->n_tombstones--;
@@ -155,7 +234,7 @@ static void probing_dead(struct child *child, const siginfo_t *info)
 	}
 	if (entry->probing == probing && info->si_code != CLD_EXITED && !child_was_killed(child))
 		entry->row.crashed++;
-	over(probing, PROBING_FAILED, detail);
+	lost(probing, PROOF_CRASHED, why);
 	entry->registry->probes--;
 	child_free(child);
 	free(probing);
@@ -186,27 +265,36 @@ static bool is_at_work(struct probing *probing)
 	uint64_t cpu_ns = child_cpu_ns(probing->child), burned = cpu_ns - probing->cpu_ns;
 
 	probing->cpu_ns = cpu_ns;
-	probing->waited_ms += config->probe_budget_ms;
+	probing->waited_ms += probing->budget_ms;
 	return probing->entry->limits->backend == VENCD_BACKEND_SOFTWARE &&
 		probing->waited_ms < config->software_cap_ms &&
-		burned >= config->probe_budget_ms * UINT64_C(1000000) / BUSY_PART;
+		burned >= probing->budget_ms * UINT64_C(1000000) / BUSY_PART;
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct probing *probing = userdata;
-	uint64_t budget_ms = probing->entry->registry->supervisor->config.probe_budget_ms;
-	char detail[128];
+	char why[128];
 
 	(void)usec;
-	if (is_at_work(probing) && sd_event_source_set_time_relative(source, budget_ms * 1000) >= 0)
+	if (is_at_work(probing) &&
+		sd_event_source_set_time_relative(source, probing->budget_ms * 1000) >= 0)
 		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	probing->entry->row.abandoned++;
-	snprintf(detail, sizeof(detail),
-		"its probe did not return within %llu ms and was abandoned",
+	snprintf(why, sizeof(why), "did not return within %llu ms and was abandoned",
 		(unsigned long long)probing->waited_ms);
-	over(probing, PROBING_FAILED, detail);
+	lost(probing, PROOF_HUNG, why);
 	return 0;
+}
+
+/* One that has shown all that it can is only asked whether it still works. */
+static enum proof_depth depth_of(const struct encoder_entry *entry)
+{
+	const struct config *config = &entry->registry->supervisor->config;
+	const char *backend = vencd_backend_name(entry->limits->backend);
+
+	return !entry->proved && deny_has_word(config->full_proof, backend) ? PROOF_DEPTH_ALL
+									       : PROOF_DEPTH_BASE;
 }
 
 static int start(struct encoder_entry *entry)
@@ -220,6 +308,8 @@ static int start(struct encoder_entry *entry)
 	if (!probing)
 		return -ENOMEM;
 	probing->entry = entry;
+	probing->depth = depth_of(entry);
+	probing->budget_ms = sv->config.probe_budget_ms;
 	r = child_spawn(&probing->child, sv->event, &probing_ops, probing,
 		sv->config.kill_grace_ms * UINT64_C(1000), &extra);
 	if (r < 0) {
@@ -228,7 +318,7 @@ static int start(struct encoder_entry *entry)
 	}
 	entry->registry->probes++;
 	r = sd_event_add_time_relative(sv->event, &probing->deadline, CLOCK_MONOTONIC,
-		sv->config.probe_budget_ms * UINT64_C(1000), 0, on_deadline, probing);
+		probing->budget_ms * 1000, 0, on_deadline, probing);
 	if (r < 0) {
 		child_kill(probing->child);
 		return r;

@@ -34,6 +34,9 @@ struct encoder_entry {
 	uint64_t pixel_rate;                 /* pixels a second in its probe; 0: not measured */
 	uint64_t pixels_used;                /* those that its attempts ask for now */
 	struct probing *probing;             /* the probe under way */
+	enum proof_depth proved;             /* the deepest probe that passed; 0: none has */
+	struct proof proof;                  /* what probes showed */
+	uint64_t proof_stamp;                /* of registry->proofs, when that changed */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */
 };
@@ -45,6 +48,7 @@ struct registry {
 	struct gpu gpu[GPUS_MAX];
 	size_t gpus;
 	unsigned probes; /* processes of probes that are not dead, tombstones included */
+	uint64_t proofs; /* counts changes of any proof */
 	struct blame blame;
 	sd_event_source *push; /* changes are told to fronts in one go */
 	uint64_t pushed_us;    /* when they were last */

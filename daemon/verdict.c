@@ -154,9 +154,16 @@ static void judge(struct encoder_entry *entry, enum probing_result result, const
 
 static void prove(struct encoder_entry *entry)
 {
+	char lacking[200];
+
 	entry->row.state = DEVICE_PROVEN;
 	entry->row.detail[0] = '\0';
 	entry->row.parole_us = 0;
+	if (proof_lacks(&entry->proof, lacking, sizeof(lacking))) {
+		entry->row.state = DEVICE_DEGRADED;
+		set_detail(entry, "it claims what it failed at: ", lacking);
+		log_warning("%s: %s", entry->name, entry->row.detail);
+	}
 	log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->name,
 		entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
 }

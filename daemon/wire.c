@@ -82,6 +82,18 @@ static void terminate_device(union wire_message *m)
 	TERMINATE(m->device.gpu.driver_version);
 }
 
+static void terminate_evidence(struct proof_evidence *e)
+{
+	TERMINATE(e->asked.name);
+	TERMINATE(e->text);
+}
+
+static void terminate_proof(union wire_message *m)
+{
+	for (unsigned i = 0; i < PROOF_CASES_MAX; i++)
+		terminate_evidence(&m->proof.proof.cases[i]);
+}
+
 static void terminate_open(union wire_message *m)
 {
 	terminate_params(&m->open.params);
@@ -136,6 +148,11 @@ static void terminate_probe(union wire_message *m)
 	TERMINATE(m->probe.script);
 }
 
+static void terminate_probe_case(union wire_message *m)
+{
+	terminate_evidence(&m->probe_case.evidence);
+}
+
 static void terminate_probed(union wire_message *m)
 {
 	TERMINATE(m->probed.encoder);
@@ -179,6 +196,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 
 	[WIRE_CONNECTION] = CONNECTION(1),
 	[WIRE_DEVICE] = {sizeof(struct wire_device), 0, terminate_device},
+	[WIRE_PROOF] = {sizeof(struct wire_proof), 0, terminate_proof},
 	[WIRE_OPENED] = {sizeof(struct wire_opened), WIRE_OPENED_FDS(0), terminate_opened},
 	[WIRE_REFUSED] = {sizeof(struct wire_refused), 0, terminate_refused},
 	[WIRE_DONE] = PLAIN,
@@ -209,6 +227,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_RATE] = {sizeof(struct wire_rate), 0, NULL},
 	[WIRE_TAINT] = PLAIN,
 
+	[WIRE_PROBE_CASE] = {sizeof(struct wire_probe_case), 0, terminate_probe_case},
 	[WIRE_PROBED] = {sizeof(struct wire_probed), 0, terminate_probed},
 	[WIRE_ATTEMPT_OPENED] = {sizeof(struct wire_attempt_opened), 0, terminate_attempt_opened},
 	[WIRE_ATTEMPT_FAILED] = {sizeof(struct wire_attempt_ended), 0, terminate_attempt_ended},

@@ -18,6 +18,7 @@
 #include "client/plane/plane.h"
 #include "client/vencd.h"
 #include "daemon/device_state.h"
+#include "daemon/proof.h"
 #include "daemon/report.h"
 #include "daemon/walls.h"
 #include "hw/encoder.h"
@@ -35,6 +36,7 @@ enum wire_type {
 	/* supervisor to front */
 	WIRE_CONNECTION,   /* + 1 fd: serve this client connection */
 	WIRE_DEVICE,       /* one row of the device table; last = 1 closes a snapshot */
+	WIRE_PROOF,        /* what probes showed of a row; before the snapshot */
 	WIRE_OPENED,       /* answers OPEN: + fds, see struct wire_opened */
 	WIRE_REFUSED,      /* answers any request */
 	WIRE_DONE,         /* answers CANCEL, LIST and LIST_QUOTA (end of list) */
@@ -68,6 +70,7 @@ enum wire_type {
 	WIRE_TAINT, /* a call here was abandoned: open, close and destroy nothing any more */
 
 	/* worker to supervisor */
+	WIRE_PROBE_CASE, /* a case of a probe begins, and ends */
 	WIRE_PROBED,
 	WIRE_ATTEMPT_OPENED,
 	WIRE_ATTEMPT_FAILED, /* the same struct: its encoder is about to be closed */
@@ -133,7 +136,8 @@ struct wire_device {
 	int32_t quality_min, quality_max;
 	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
 	uint32_t probe_ms, probe_frames, probe_needs_frames;
-	uint32_t sessions;                            /* attempts running now */
+	uint64_t pixel_rate; /* pixels a second, in the probe; 0: not measured */
+	uint32_t sessions;   /* attempts running now */
 	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */
 	uint32_t tainted, tombstones;                 /* processes now */
 	uint32_t leaked_threads, leaked_fds;          /* now */
@@ -142,6 +146,12 @@ struct wire_device {
 	uint64_t parole_us; /* CLOCK_REALTIME: it is probed again then; 0: it is not */
 	struct wire_budget budget[WIRE_BUDGETS];        /* of its device */
 	struct wire_budget daemon_budget[WIRE_BUDGETS]; /* the same in every row */
+};
+
+struct wire_proof {
+	struct wire_header h;
+	uint32_t row; /* its number in a snapshot */
+	struct proof proof;
 };
 
 struct wire_open {
@@ -246,6 +256,13 @@ struct wire_probe {
 	char encoder[32];
 	char device[64]; /* its render node; "": the CPU */
 	char script[VENCD_SCRIPT_MAX];
+	uint32_t depth; /* enum proof_depth */
+};
+
+/* h.seq is the probe's. */
+struct wire_probe_case {
+	struct wire_header h;
+	struct proof_evidence evidence;
 };
 
 struct wire_probed {
@@ -254,6 +271,8 @@ struct wire_probed {
 	uint32_t status; /* enum encoder_status */
 	uint32_t ms, frames;
 	struct encoder_info info;
+	struct encoder_reach reach; /* what it has shown of what it claims */
+	uint64_t pixel_rate;        /* pixels a second, alone on the device */
 	char text[ENCODER_TEXT_MAX];
 };
 
@@ -316,6 +335,7 @@ union wire_message {
 	struct wire_ready ready;
 	struct wire_connection connection;
 	struct wire_device device;
+	struct wire_proof proof;
 	struct wire_open open;
 	struct wire_opened opened;
 	struct wire_refused refused;
@@ -326,6 +346,7 @@ union wire_message {
 	struct wire_stream stream;
 	struct wire_walls walls;
 	struct wire_probe probe;
+	struct wire_probe_case probe_case;
 	struct wire_probed probed;
 	struct wire_start start;
 	struct wire_rate rate;

@@ -94,12 +94,19 @@ static bool tell_answer(struct loop *loop)
 static bool tell_probe(struct loop *loop)
 {
 	struct probe *probe = loop->probe;
+	uint32_t news = probe ? atomic_load_explicit(&probe->news, memory_order_acquire)
+			      : PROBE_NO_NEWS;
 
-	if (!probe || !atomic_load_explicit(&probe->done, memory_order_acquire))
+	if (news == PROBE_NO_NEWS)
 		return true;
-	if (!tell(loop, &probe->result))
+	if (!tell(loop,
+		    news == PROBE_NEWS_DONE ? (void *)&probe->result : (void *)&probe->evidence))
 		return false;
-	free(probe);
+	if (news == PROBE_NEWS_CASE) {
+		probe_told(probe);
+		return true;
+	}
+	probe_free(probe);
 	loop->probe = NULL;
 	return true;
 }

@@ -323,6 +323,12 @@ static void speak(struct child *child)
 		snprintf(m.probed.encoder, sizeof(m.probed.encoder), "null");
 		m.probed.status = fuzz_byte(&program) % (ENCODER_STATUS_MAX + 2);
 		break;
+	case WIRE_PROBE_CASE:
+		m.probe_case.evidence.state = fuzz_byte(&program) % (PROOF_STATE_MAX + 2);
+		m.probe_case.evidence.status = fuzz_byte(&program) % (ENCODER_STATUS_MAX + 2);
+		m.probe_case.evidence.asked.width = fuzz_byte(&program) << 24;
+		m.probe_case.evidence.asked.height = fuzz_byte(&program) << 24;
+		break;
 	default:
 		break;
 	}

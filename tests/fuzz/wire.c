@@ -201,6 +201,11 @@ static void check_strings(const union wire_message *m)
 	}
 }
 
+static void check_evidence(const struct proof_evidence *e)
+{
+	FUZZ_CHECK(FUZZ_TERMINATED(e->asked.name) && FUZZ_TERMINATED(e->text));
+}
+
 static void check_report(const struct session_report *r)
 {
 	FUZZ_CHECK(FUZZ_TERMINATED(r->cause) && FUZZ_TERMINATED(r->params.label) &&
@@ -235,6 +240,10 @@ static void check_received(union wire_message *m, int *fds, unsigned n)
 	check_strings(m);
 	if (m->h.type == WIRE_REPORT)
 		check_report(&m->report.report);
+	if (m->h.type == WIRE_PROBE_CASE)
+		check_evidence(&m->probe_case.evidence);
+	for (unsigned i = 0; m->h.type == WIRE_PROOF && i < PROOF_CASES_MAX; i++)
+		check_evidence(&m->proof.proof.cases[i]);
 	FUZZ_CHECK(wire_send(pair[0], m, fds, n) == 0);
 	FUZZ_CHECK(wire_receive(pair[1], &again, more, &n_more) == 1);
 	FUZZ_CHECK(n_more == n && memcmp(&again, m, m->h.size) == 0);

@@ -261,6 +261,12 @@ static void check_strings(void)
 	CHECK(ENDS(m->probe.encoder) && ENDS(m->probe.script) && ENDS(m->probe.device));
 	m = relay(WIRE_PROBED);
 	CHECK(ENDS(m->probed.encoder) && ENDS(m->probed.info.version) && ENDS(m->probed.text));
+	m = relay(WIRE_PROBE_CASE);
+	CHECK(ENDS(m->probe_case.evidence.asked.name) && ENDS(m->probe_case.evidence.text));
+	m = relay(WIRE_PROOF);
+	for (unsigned i = 0; i < PROOF_CASES_MAX; i++)
+		CHECK(ENDS(m->proof.proof.cases[i].asked.name) &&
+			ENDS(m->proof.proof.cases[i].text));
 	m = relay(WIRE_START);
 	CHECK(ENDS(m->start.encoder) && ENDS(m->start.plan.version) && ENDS(m->start.device));
 	CHECK(ENDS(m->start.params.request.label) && ENDS(m->start.params.request.null_script));

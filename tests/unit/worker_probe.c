@@ -6,9 +6,10 @@
  * the whole worker, and the progress rule.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "hw/encoder.h"
+#include "hw/catalogue.h"
 #include "tests/unit/worker_rig.h"
 
 static struct rig rig;
@@ -31,24 +32,66 @@ static void expect_text(const struct wire_attempt_ended *e, const char *part)
 
 /* --- probes --- */
 
-static void send_probe(const char *encoder, const char *script)
+static void send_probe(const char *encoder, const char *script, enum proof_depth depth)
 {
-	struct wire_probe m = {.h = {.type = WIRE_PROBE, .seq = ++rig.next_number}};
+	struct wire_probe m = {.h = {.type = WIRE_PROBE, .seq = ++rig.next_number}, .depth = depth};
 
 	snprintf(m.encoder, sizeof(m.encoder), "%s", encoder);
 	snprintf(m.script, sizeof(m.script), "%s", script);
 	CHECK_EQUAL(wire_send(rig.fd, &m, NULL, 0), 0);
 }
 
+/* The evidence of the last probe. */
+static struct proof_evidence proof[PROOF_CASES_MAX];
+static unsigned proofs;
+
+/* Each case is told when it begins, and again when it has ended. */
+static void note_case(const struct wire_probe_case *m)
+{
+	const struct proof_evidence *e = &m->evidence;
+
+	CHECK_EQUAL(m->h.seq, rig.next_number);
+	if (e->state == PROOF_RUNNING) {
+		CHECK(proofs < PROOF_CASES_MAX);
+		CHECK(proofs == 0 || proof[proofs - 1].state != PROOF_RUNNING);
+		proof[proofs++] = *e;
+		return;
+	}
+	CHECK(proofs > 0 && proof[proofs - 1].state == PROOF_RUNNING);
+	CHECK(strcmp(proof[proofs - 1].asked.name, e->asked.name) == 0);
+	CHECK_EQUAL(e->status == ENCODER_OK, e->state == PROOF_PASSED);
+	fprintf(stderr, "%s: %u ms, %u.%02u dB, %u bytes, held %u %s\n", e->asked.name, e->ms,
+		e->psnr / 100, e->psnr % 100, e->bytes, e->needs_frames, e->text);
+	proof[proofs - 1] = *e;
+}
+
+static const struct wire_probed *probe_all(
+	const char *encoder, const char *script, enum proof_depth depth)
+{
+	const union wire_message *m;
+
+	proofs = 0;
+	send_probe(encoder, script, depth);
+	while ((m = rig_next(&rig))->h.type == WIRE_PROBE_CASE)
+		note_case(&m->probe_case);
+	CHECK_EQUAL(m->h.type, WIRE_PROBED);
+	CHECK_EQUAL(m->h.seq, rig.next_number);
+	CHECK(strcmp(m->probed.encoder, encoder) == 0);
+	return &m->probed;
+}
+
 static const struct wire_probed *probe(const char *encoder, const char *script)
 {
-	const struct wire_probed *p;
+	return probe_all(encoder, script, PROOF_DEPTH_BASE);
+}
 
-	send_probe(encoder, script);
-	p = &rig_expect(&rig, WIRE_PROBED)->probed;
-	CHECK_EQUAL(p->h.seq, rig.next_number);
-	CHECK(strcmp(p->encoder, encoder) == 0);
-	return p;
+static const struct proof_evidence *proof_of(const char *name)
+{
+	for (unsigned i = 0; i < proofs; i++)
+		if (strcmp(proof[i].asked.name, name) == 0)
+			return &proof[i];
+	fprintf(stderr, "no case %s\n", name);
+	exit(1);
 }
 
 static void test_probe(void)
@@ -56,8 +99,10 @@ static void test_probe(void)
 	const struct wire_probed *p = probe("null", "");
 
 	CHECK_EQUAL(p->status, ENCODER_OK);
-	CHECK_EQUAL(p->frames, 10);
+	CHECK_EQUAL(p->frames, 30);
 	CHECK_EQUAL(p->info.needs_frames, 1);
+	CHECK_EQUAL(proofs, 1);
+	CHECK_EQUAL(proof[0].keyframes, 2);
 	CHECK(p->info.version[0]);
 	CHECK_EQUAL(probe("null", "hold=4;reorder=2;async=1")->status, ENCODER_OK);
 	p = probe("null", "hold=4");
@@ -69,7 +114,7 @@ static void test_probe(void)
 	CHECK_EQUAL(probe("null", "hold=3;flush:1:error")->status, ENCODER_LIBRARY);
 	CHECK_EQUAL(probe("null", "receive:1:garbage:nokey")->status, ENCODER_WRONG_OUTPUT);
 	CHECK_EQUAL(probe("null", "receive:4:garbage:pts")->status, ENCODER_WRONG_OUTPUT);
-	CHECK_EQUAL(probe("null", "receive:6:garbage:nokey")->status, ENCODER_WRONG_OUTPUT);
+	CHECK_EQUAL(probe("null", "receive:18:garbage:nokey")->status, ENCODER_WRONG_OUTPUT);
 	p = probe("null", "receive:4:garbage:empty");
 	CHECK_EQUAL(p->status, ENCODER_WRONG_OUTPUT);
 	CHECK(strstr(p->text, "empty"));
@@ -77,7 +122,7 @@ static void test_probe(void)
 
 static void test_probe_hang(void)
 {
-	send_probe("null", "probe:1:hang");
+	send_probe("null", "probe:1:hang", PROOF_DEPTH_BASE);
 	rig_ping(&rig);
 	CHECK_EQUAL(probe("null", "")->status, ENCODER_BUSY);
 	session_open(&a, &rig, with(""));
@@ -96,8 +141,88 @@ static void test_probe_software(void)
 		if (p->status != ENCODER_OK)
 			fprintf(stderr, "%s: %s\n", encoders[i], p->text);
 		CHECK_EQUAL(p->status, ENCODER_OK);
-		CHECK_EQUAL(p->frames, 10);
+		CHECK_EQUAL(p->frames, 30);
+		CHECK_EQUAL(proofs, 1);
+		CHECK(proof[0].psnr > 3200);
+		CHECK_EQUAL(proof[0].packets, 30);
+		CHECK(p->pixel_rate > 0);
 	}
+}
+
+/* --- all that is claimed --- */
+
+/* A fault in each place, one after the other: what it costs, and that the rest is still shown. */
+static void test_cases(void)
+{
+	const struct encoder_reach *claimed = &encoder_limits_find("null")->reach;
+	const struct wire_probed *p = probe_all("null", "", PROOF_DEPTH_ALL);
+	unsigned n = proofs;
+
+	CHECK_EQUAL(p->status, ENCODER_OK);
+	CHECK(memcmp(&p->reach, claimed, sizeof(*claimed)) == 0);
+	CHECK(n > 12);
+	for (unsigned i = 0; i < n; i++)
+		CHECK_EQUAL(proof[i].state, PROOF_PASSED);
+	CHECK_EQUAL(proof_of("8192x8192")->asked.width, 8192);
+
+	p = probe_all("null", "/send:3:error/receive:1:garbage:pts/", PROOF_DEPTH_ALL);
+	CHECK_EQUAL(p->status, ENCODER_OK);
+	CHECK_EQUAL(proof[1].state, PROOF_FAILED);
+	CHECK_EQUAL(proof[1].status, ENCODER_LIBRARY);
+	CHECK_EQUAL(proof[2].status, ENCODER_WRONG_OUTPUT);
+	CHECK(strstr(proof[2].text, "no frame"));
+	CHECK_EQUAL(proof_of("vbr")->state, PROOF_FAILED);
+	CHECK(!(p->reach.rate_controls[VENCD_LATENCY_FILE] & 1u << VENCD_RATE_VBR));
+	CHECK(p->reach.rate_controls[VENCD_LATENCY_FILE] & 1u << VENCD_RATE_CBR);
+	CHECK_EQUAL(p->reach.max_width, claimed->max_width);
+	CHECK(proofs < n); /* the rate control is not tried at another size */
+}
+
+/* The device is gone: nothing of the rest can be known. */
+static void test_lost(void)
+{
+	const struct wire_probed *p = probe_all("null", "//send:3:lost/", PROOF_DEPTH_ALL);
+
+	CHECK_EQUAL(p->status, ENCODER_DEVICE_LOST);
+	CHECK_EQUAL(proofs, 3);
+	CHECK_EQUAL(proof[2].status, ENCODER_DEVICE_LOST);
+}
+
+/* The supervisor has heard of the case that never ends. */
+static void test_case_hang(void)
+{
+	const union wire_message *m;
+
+	proofs = 0;
+	send_probe("null", "/open:1:hang/", PROOF_DEPTH_ALL);
+	do {
+		m = rig_expect(&rig, WIRE_PROBE_CASE);
+		note_case(&m->probe_case);
+	} while (proofs < 2);
+	CHECK_EQUAL(proof[0].state, PROOF_PASSED);
+	CHECK_EQUAL(proof[1].state, PROOF_RUNNING);
+	CHECK(proof[1].asked.name[0]);
+	rig_ping(&rig);
+}
+
+static void check_software_cases(const char *encoder)
+{
+	const struct wire_probed *p = probe_all(encoder, "", PROOF_DEPTH_ALL);
+
+	CHECK_EQUAL(p->status, ENCODER_OK);
+	for (unsigned i = 0; i < proofs; i++)
+		CHECK_EQUAL(proof[i].state, PROOF_PASSED);
+	CHECK(memcmp(&p->reach, &encoder_limits_find(encoder)->reach, sizeof(p->reach)) == 0);
+	CHECK_EQUAL(proof_of("1920x1080")->packets, 30);
+	CHECK_EQUAL(proof_of("10 bit")->packets, 30);
+}
+
+/* Encoders that are known to do all that the catalogue says of them. */
+static void test_software_cases(void)
+{
+	check_software_cases("libx264");
+	check_software_cases("libx265");
+	check_software_cases("svtav1");
 }
 
 /* Software is alone in its process. */
@@ -149,7 +274,11 @@ static void test_stall(void)
 static const struct rig_case cases[] = {
 	{"probe", test_probe},
 	{"probe-hang", test_probe_hang},
+	{"cases", test_cases},
+	{"lost", test_lost},
+	{"case-hang", test_case_hang},
 	{"probe-software", test_probe_software},
+	{"software-cases", test_software_cases},
 	{"one-at-a-time", test_one_at_a_time},
 	{"software", test_software},
 	{"stall", test_stall},

@@ -63,25 +63,31 @@ void rig_send(struct rig *rig, enum wire_type type, uint64_t seq)
 	CHECK_EQUAL(wire_send(rig->fd, to_send(type, seq), NULL, 0), 0);
 }
 
-const union wire_message *rig_expect(struct rig *rig, enum wire_type type)
+const union wire_message *rig_next(struct rig *rig)
 {
 	static union wire_message m;
 	struct pollfd p = {.fd = rig->fd, .events = POLLIN};
-	int r;
+
+	CHECK_EQUAL(poll(&p, 1, RIG_PATIENCE_S * 1000), 1);
+	CHECK_EQUAL(wire_receive(rig->fd, &m, NULL, NULL), 1);
+	return &m;
+}
+
+const union wire_message *rig_expect(struct rig *rig, enum wire_type type)
+{
+	const union wire_message *m;
 
 	/*
 	 * A failure is told before the close and again after it: whoever asks for the end gets
 	 * that.
 	 */
-	do {
-		CHECK_EQUAL(poll(&p, 1, RIG_PATIENCE_S * 1000), 1);
-		r = wire_receive(rig->fd, &m, NULL, NULL);
-		CHECK_EQUAL(r, 1);
-	} while (m.h.type == WIRE_ATTEMPT_FAILED && type != WIRE_ATTEMPT_FAILED);
-	if (m.h.type != type && m.h.type == WIRE_ATTEMPT_ENDED)
-		fprintf(stderr, "ended as %u: %s\n", m.attempt_ended.end, m.attempt_ended.text);
-	CHECK_EQUAL(m.h.type, type);
-	return &m;
+	do
+		m = rig_next(rig);
+	while (m->h.type == WIRE_ATTEMPT_FAILED && type != WIRE_ATTEMPT_FAILED);
+	if (m->h.type != type && m->h.type == WIRE_ATTEMPT_ENDED)
+		fprintf(stderr, "ended as %u: %s\n", m->attempt_ended.end, m->attempt_ended.text);
+	CHECK_EQUAL(m->h.type, type);
+	return m;
 }
 
 void rig_ping(struct rig *rig)

@@ -15,7 +15,7 @@
 #include "daemon/wire.h"
 #include "tests/unit/check.h"
 
-#define RIG_PATIENCE_S 60
+#define RIG_PATIENCE_S 300
 
 struct rig {
 	pid_t pid; /* 0: none */
@@ -27,7 +27,10 @@ struct rig {
 void rig_start(struct rig *rig, const char *program);
 void rig_send(struct rig *rig, enum wire_type type, uint64_t seq);
 
-/* Waits for the next message, which must be of that type. */
+/* Waits for the next message. */
+const union wire_message *rig_next(struct rig *rig);
+
+/* The same, which must be of that type. */
 const union wire_message *rig_expect(struct rig *rig, enum wire_type type);
 
 /* PING and PONG. */
