@@ -59,10 +59,27 @@ static void connection_gone(struct front *front, uint64_t connection)
 		supervisor_stop(sv);
 }
 
+/* Evidence is large and seldom changes. */
+static void push_proofs(struct front *front)
+{
+	struct registry *registry = &front->supervisor->registry;
+	struct wire_proof message = {.h = {WIRE_PROOF, sizeof(message), 0}};
+
+	for (unsigned i = 0; i < registry->entries; i++) {
+		if (registry->entry[i].proof_stamp <= front->proofs_told)
+			continue;
+		message.row = i;
+		message.proof = registry->entry[i].proof;
+		child_send(front->child, &message, NULL, 0);
+	}
+	front->proofs_told = registry->proofs;
+}
+
 void front_push_devices(struct front *front)
 {
 	struct registry *registry = &front->supervisor->registry;
 
+	push_proofs(front);
 	for (unsigned i = 0; i < registry->entries; i++) {
 		struct wire_device row = registry->entry[i].row;
 

@@ -156,6 +156,7 @@ struct front {
 	uint32_t uid;
 	bool ready;
 	unsigned connections; /* charged: handed over and not gone */
+	uint64_t proofs_told; /* up to this of registry.proofs */
 	uint64_t asked, answered, silent_ns;
 	sd_event_source *idle;
 };

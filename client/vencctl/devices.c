@@ -194,6 +194,61 @@ int devices_ask(struct tool *tool, sd_json_variant **ret)
 	}
 }
 
+static int add_evidence(struct table *table, sd_json_variant *e)
+{
+	sd_json_variant *psnr = sd_json_variant_by_key(e, "psnr");
+	char size[48], ms[24], packets[24], decibels[24] = "-";
+	char *cells[] = {(char *)field_text(e, "case"), (char *)field_text(e, "state"), size,
+		(char *)field_text(e, "format"), packets, ms, decibels,
+		(char *)field_text(e, "status")};
+	int r;
+
+	snprintf(size, sizeof(size), "%llux%llu", (unsigned long long)field_number(e, "width"),
+		(unsigned long long)field_number(e, "height"));
+	snprintf(ms, sizeof(ms), "%llu ms", (unsigned long long)field_number(e, "ms"));
+	snprintf(packets, sizeof(packets), "%llu of %llu",
+		(unsigned long long)field_number(e, "packets"),
+		(unsigned long long)field_number(e, "frames"));
+	if (psnr)
+		snprintf(decibels, sizeof(decibels), "%.1f dB", sd_json_variant_real(psnr));
+	r = table_add(table, cells);
+	return r == 0 && *field_text(e, "text") ? table_note(table, field_text(e, "text")) : r;
+}
+
+/* What the probes of one encoder showed, and when. */
+static int print_proof(sd_json_variant *device)
+{
+	static const char *const heads[] = {
+		"CASE", "STATE", "SIZE", "FORMAT", "PACKETS", "TIME", "PSNR", "STATUS", NULL};
+	time_t seconds = (time_t)(field_number(device, "probedUs") / 1000000);
+	struct table table = {.heads = heads};
+	char when[64] = "never passed";
+	struct tm tm;
+	int r = 0;
+
+	if (field_count(device, "proof") == 0)
+		return 0;
+	if (seconds && localtime_r(&seconds, &tm))
+		strftime(when, sizeof(when), "last passed at %F %T", &tm);
+	printf("\nProof of %s on %s, %s:\n", field_text(device, "encoder"),
+		field_text(device, "device"), when);
+	for (size_t i = 0; r == 0 && i < field_count(device, "proof"); i++)
+		r = add_evidence(&table, field_element(device, "proof", i));
+	if (r == 0)
+		table_print(&table, stdout);
+	table_clear(&table);
+	return r;
+}
+
+static int print_proofs(struct tool *tool, sd_json_variant *reply)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
+		r = print_proof(field_element(reply, "devices", i));
+	return r ? tool_failed(tool, "cannot list what was proved", r) : TOOL_OK;
+}
+
 static int print_devices(struct tool *tool, sd_json_variant *reply)
 {
 	static const char *const heads[] = {"DEVICE", "BACKEND", "ENCODER", "CODEC", "STATE",
@@ -215,14 +270,18 @@ static int print_devices(struct tool *tool, sd_json_variant *reply)
 
 int command_devices(struct tool *tool, int argc, char **argv)
 {
+	bool verbose = argc > 1 &&
+		(strcmp(argv[1], "--verbose") == 0 || strcmp(argv[1], "-v") == 0);
 	sd_json_variant *reply = NULL;
 	int r;
 
-	if (argc > 1)
-		return tool_usage("devices", "devices takes no arguments: %s", argv[1]);
+	if (argc > 1 + verbose)
+		return tool_usage("devices", "devices takes --verbose only: %s", argv[1 + verbose]);
 	r = devices_ask(tool, &reply);
 	if (r == 0)
 		r = tool->json ? tool_print(tool, reply) : print_devices(tool, reply);
+	if (r == 0 && verbose && !tool->json)
+		r = print_proofs(tool, reply);
 	sd_json_variant_unref(reply);
 	return r;
 }

@@ -20,7 +20,8 @@ static const struct command {
 	int (*run)(struct tool *tool, int argc, char **argv);
 } commands[] = {
 	{"encode", "IN -o OUT [OPTION...]", "encode a file", command_encode_help, command_encode},
-	{"devices", "", "list what can encode here, and what it has proved", NULL, command_devices},
+	{"devices", "[--verbose]", "list what can encode here, and what it has proved", NULL,
+		command_devices},
 	{"sessions", "", "list the sessions that are open now", NULL, command_sessions},
 	{"quota", "", "show what each user is charged with, and may be", NULL, command_quota},
 	{"doctor", "", "say whether all is well here, and what to do where not", NULL,

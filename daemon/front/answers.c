@@ -217,6 +217,9 @@ void answer_handle(
 	case WIRE_LET_GO:
 		keep(front, -1);
 		return;
+	case WIRE_PROOF:
+		devices_take_proof(front, &message->proof);
+		return;
 	case WIRE_DEVICE:
 		devices_take(front, &message->device);
 		return;

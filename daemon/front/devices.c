@@ -27,7 +27,8 @@ int devices_init(struct front *front)
 		return r;
 	front->devices = calloc(DEVICES_MAX, sizeof(*front->devices));
 	front->incoming = calloc(DEVICES_MAX, sizeof(*front->incoming));
-	if (!front->devices || !front->incoming)
+	front->proofs = calloc(DEVICES_MAX, sizeof(*front->proofs));
+	if (!front->devices || !front->incoming || !front->proofs)
 		return -ENOMEM;
 	return sd_event_source_set_enabled(front->follow_timer, SD_EVENT_OFF);
 }
@@ -37,6 +38,19 @@ void devices_clear(struct front *front)
 	front->follow_timer = sd_event_source_disable_unref(front->follow_timer);
 	free(front->devices);
 	free(front->incoming);
+	free(front->proofs);
+}
+
+static int row_to_json(const struct front *front, size_t i, sd_json_variant **ret)
+{
+	int r = device_to_json(&front->devices[i], ret);
+
+	if (r < 0)
+		return r;
+	r = proof_add(ret, &front->proofs[i]);
+	if (r < 0)
+		sd_json_variant_unref(*ret);
+	return r;
 }
 
 static int build(const struct front *front, sd_json_variant **ret)
@@ -52,7 +66,7 @@ static int build(const struct front *front, sd_json_variant **ret)
 		return r;
 
 	for (; n < front->n_devices; n++) {
-		r = device_to_json(&front->devices[n], &rows[n]);
+		r = row_to_json(front, n, &rows[n]);
 		if (r < 0)
 			break;
 	}
@@ -124,6 +138,12 @@ static void use_incoming(struct front *front)
 	if (client->request == REQUEST_DEVICES)
 		client->follow = FOLLOW_BEHIND;
 	serve_followers(front);
+}
+
+void devices_take_proof(struct front *front, const struct wire_proof *message)
+{
+	if (message->row < DEVICES_MAX && message->proof.n <= PROOF_CASES_MAX)
+		front->proofs[message->row] = message->proof;
 }
 
 void devices_take(struct front *front, const struct wire_device *row)

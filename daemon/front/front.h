@@ -93,6 +93,7 @@ struct front {
 	struct encode_list encodes;
 
 	struct wire_device *devices, *incoming; /* DEVICES_MAX rows each */
+	struct proof *proofs;                   /* of these rows */
 	unsigned n_devices, n_incoming;
 	bool devices_known;
 	sd_event_source *follow_timer;
@@ -144,6 +145,7 @@ void answer_handle(
 int devices_init(struct front *front);
 void devices_clear(struct front *front);
 void devices_take(struct front *front, const struct wire_device *row);
+void devices_take_proof(struct front *front, const struct wire_proof *proof);
 int devices_reply(struct client *client);
 
 /* encode.c */

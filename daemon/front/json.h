@@ -19,6 +19,8 @@ int session_to_json(const struct wire_session *session, sd_json_variant **ret);
 int budgets_to_json(const struct wire_budget budgets[WIRE_BUDGETS], sd_json_variant **ret);
 int quota_to_json(const struct wire_quota *quota, sd_json_variant **ret);
 int device_to_json(const struct wire_device *device, sd_json_variant **ret);
+/* Adds the evidence as `proof`, where there is any. */
+int proof_add(sd_json_variant **v, const struct proof *proof);
 int walls_to_json(const struct wire_walls *walls, sd_json_variant **ret);
 int opened_to_json(const struct wire_opened *opened, sd_json_variant **ret);
 

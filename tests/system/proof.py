@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The vencd authors
+"""Probing by proof: what a case that fails, hangs or crashes costs, and what is shown of it.
+
+The null encoder stands in for a device: NullProbeScript says how each probe goes, with a bar between
+probes and a slash between the cases of one.
+"""
+
+import time
+import unittest
+
+from harness import Daemon, main, run_tool, until
+
+SETTINGS = {"FullProof": "null", "SoftwareEncoders": ""}
+CASES = ["base", "vbr", "capped_vbr", "cbr", "quality live", "vbr live"]
+
+
+def fault(case, script, then=""):
+    """The script of one probe, with a fault in one case."""
+    return "/" * CASES.index(case) + script + "/" + then
+
+
+class Proof(unittest.TestCase):
+
+    def daemon(self, script="", **settings):
+        return Daemon({**SETTINGS, "NullProbeScript": script, **settings})
+
+    def settled(self, daemon, limit=60):
+        def row():
+            row = daemon.counters()
+            return row["state"] not in ("probing", "untested") and row
+        return until(row, "the probe ends", limit)
+
+    def cases(self, row):
+        return {evidence["case"]: evidence for evidence in row["proof"]}
+
+
+class Cases(Proof):
+
+    def test_all_pass(self):
+        begin = time.time()
+        with self.daemon() as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "proven", row)
+            self.assertGreaterEqual(row["probedUs"] / 1e6, begin)
+            self.assertGreater(row["pixelRate"], 0)
+            cases = self.cases(row)
+            self.assertEqual(list(cases)[:len(CASES)], CASES)
+            self.assertEqual({e["state"] for e in cases.values()}, {"passed"})
+            self.assertEqual(cases["base"]["packets"], 30)
+            self.assertEqual((cases["8192x8192"]["width"], row["maxWidth"]), (8192, 8192))
+            text = run_tool("--socket", daemon.socket, "devices", "--verbose").stdout
+            for name in cases:
+                self.assertIn(name, text)
+
+    def test_base_alone(self):
+        with self.daemon(FullProof="hardware", SoftwareEncoders="libx264") as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(list(self.cases(row)), ["base"])
+            until(lambda: daemon.counters("libx264")["state"] == "proven", "x264's probe")
+            proof = self.cases(daemon.counters("libx264"))
+            self.assertEqual(list(proof), ["base"])
+            self.assertGreater(proof["base"]["psnr"], 30)
+
+    def test_an_error_costs_what_it_was_about(self):
+        with self.daemon(fault("quality live", "send:3:error")) as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "degraded", row)
+            self.assertIn("quality live (library)", row["detail"])
+            self.assertEqual(self.cases(row)["quality live"]["state"], "failed")
+            self.assertEqual(self.cases(row)["quality live"]["status"], "library")
+            self.assertNotIn("quality", row["rateControls"]["live"])
+            self.assertIn("quality", row["rateControls"]["file"])
+            # It takes work, but none that it has failed at.
+            self.assertEqual(daemon.feed(frames=3).result()["report"]["outcome"], "complete")
+            self.assertIn("rate control", daemon.feed(frames=1, latency="live").refusal())
+
+    def test_garbage(self):
+        with self.daemon(fault("vbr", "receive:2:garbage:pts")) as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "degraded", row)
+            self.assertIn("no frame", self.cases(row)["vbr"]["text"])
+            self.assertNotIn("vbr", row["rateControls"]["file"])
+            self.assertIn("vbr", row["rateControls"]["live"])
+
+    def test_the_base_must_pass(self):
+        with self.daemon(fault("base", "receive:2:garbage:pts")) as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "broken", row)
+            self.assertEqual(list(self.cases(row)), ["base"])
+
+
+class Ends(Proof):
+
+    def check_broken(self, script, state, words, **settings):
+        settings = {"SoftwareEncoders": "libx264", "QuarantineMin": "1h", "QuarantineMax": "1h",
+                    **settings}
+        with self.daemon(fault("cbr", script), **settings) as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "broken", row)
+            self.assertIn('in its case "cbr"', row["detail"])
+            for word in words:
+                self.assertIn(word, row["detail"])
+            cases = self.cases(row)
+            self.assertEqual(list(cases), ["base", "vbr", "capped_vbr", "cbr"])
+            self.assertEqual([e["state"] for e in cases.values()], ["passed"] * 3 + [state])
+            # That encoder, and nothing else.
+            until(lambda: daemon.counters("libx264")["state"] == "proven", "x264's probe")
+            fine = daemon.feed(frames=3, backend="software", codec="h264", speed=13)
+            self.assertEqual(fine.result()["report"]["outcome"], "complete")
+            self.assertIn("NoEncoder", daemon.feed(frames=1).refusal())
+            return row
+
+    def test_hang(self):
+        row = self.check_broken("send:3:hang", "hung", ["did not return within"],
+                                ProbeBudget="2s")
+        self.assertEqual(row["abandoned"], 1)
+
+    def test_crash(self):
+        row = self.check_broken("flush:1:crash", "crashed", ["signal 11"])
+        self.assertEqual(row["crashed"], 1)
+
+    def test_exit(self):
+        self.check_broken("close:1:exit:7", "crashed", ["status 7"])
+
+    def test_lost_device(self):
+        with self.daemon(fault("cbr", "send:3:lost")) as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "broken", row)
+            self.assertIn("device-lost", row["detail"])
+
+    def test_each_case_has_its_deadline(self):
+        """All of them take several times the budget."""
+        with self.daemon("open:1:slow:700", ProbeBudget="3s") as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "proven", row)
+            self.assertGreater(sum(e["ms"] for e in row["proof"]), 6000)
+
+    def test_parole(self):
+        """What was never proved is proved in full; what has failed since is looked at only."""
+        script = fault("cbr", "send:3:crash") + "||"
+        with self.daemon(script, QuarantineMin="1s") as daemon:
+            until(lambda: daemon.counters()["state"] == "broken", "it is broken")
+            until(lambda: daemon.counters()["state"] == "proven", "its parole", 60)
+            cases = self.cases(daemon.counters())
+            self.assertGreater(len(cases), len(CASES))
+            self.assertEqual(cases["cbr"]["state"], "passed")
+
+    def test_a_verdict_is_about_the_base(self):
+        script = fault("vbr", "send:3:error") + "|"
+        with self.daemon(script) as daemon:
+            self.settled(daemon)
+            report = daemon.feed(frames=8, script="send:2:crash").result()["report"]
+            self.assertEqual(report["attempts"][0]["end"], "crashed", report)
+            row = until(lambda: (c := daemon.counters())["strikes"] == 1 and c, "the verdict")
+            # What it lacks is not forgotten.
+            self.assertEqual(row["state"], "degraded", row)
+            self.assertNotIn("vbr", row["rateControls"]["file"])
+            self.assertGreater(len(row["proof"]), len(CASES))
+
+
+class Start(Proof):
+
+    def test_ready_before_the_probes_end(self):
+        """A session that comes earlier waits for the probe that it needs."""
+        with self.daemon("open:1:slow:500") as daemon:  # the daemon has notified: it is ready
+            feeder = daemon.feed(frames=3)
+            self.assertNotIn("proven by", daemon.messages())
+            self.assertEqual(feeder.result()["report"]["outcome"], "complete")
+            self.assertEqual(daemon.counters()["state"], "proven")
+
+
+if __name__ == "__main__":
+    main()
