@@ -41,6 +41,7 @@ struct config {
 	char software[64];       /* names separated by one space */
 	bool null_encoder;
 	char null_probe_script[256];
+	uint32_t probes_at_once;
 	char full_proof[32];          /* names separated by one space */
 	char driver_environment[256]; /* words of NAME=VALUE */
 	char require_walls[96];       /* names separated by one space */
@@ -49,6 +50,7 @@ struct config {
 	uint32_t start_budget_ms;
 	uint32_t own_budget_ms;
 	uint32_t probe_budget_ms;
+	uint32_t probe_wait_ms;
 	uint32_t open_budget_ms;
 	uint32_t encode_budget_ms;
 	uint32_t flush_budget_ms;

@@ -84,6 +84,7 @@ void front_push_devices(struct front *front)
 		struct wire_device row = registry->entry[i].row;
 
 		row.last = i + 1 == registry->entries;
+		row.probing = registry->entry[i].probing || registry->entry[i].wanted;
 		leak_fill(&registry->entry[i], &row);
 		child_send(front->child, &row, NULL, 0);
 	}

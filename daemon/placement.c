@@ -128,7 +128,13 @@ static int try_entry(struct search *search, const struct encoder_entry *entry,
 		search->closed = true;
 		return -ENOENT;
 	}
-	return must_wait(entry, ask) ? -EAGAIN : 0;
+	if (!must_wait(entry, ask))
+		return 0;
+	if (!ask->waited)
+		return -EAGAIN;
+	reject(search, entry, "its probe has not ended within ProbeWait");
+	search->closed = true;
+	return -ENOENT;
 }
 
 /* In thousandths of what the device can do; 1000 and more: it is full. */

@@ -9,6 +9,8 @@
  * what can express the request, has proved itself and is not lost to the uid. Pure.
  */
 
+#include <stdbool.h>
+
 #include "daemon/registry.h"
 #include "daemon/report.h"
 
@@ -23,6 +25,7 @@ struct placement_ask {
 	const struct vencd_params *request;
 	uint32_t uid;
 	uint32_t threads; /* for a software encoder */
+	bool waited;      /* long enough: encoders that are being probed are passed over */
 	uint64_t now_ns;  /* the clock of blame.c */
 	uint64_t wall_us; /* CLOCK_REALTIME, for what people read */
 };

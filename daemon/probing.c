@@ -11,6 +11,9 @@
  * the deadline is that of one case, and what is kept is which one did not end. All cases are tried
  * once; a probe that only asks whether the encoder still works has the first one alone.
  *
+ * At most ProbesAtOnce of those that try everything run at once, in the registry's order; one that
+ * is asked whether it still works is asked at once.
+ *
  * A software encoder on a loaded host is slow, not wedged: as long as its probe burns CPU, the
  * deadline is put off, up to SoftwareCallCap.
  */
@@ -40,6 +43,8 @@ struct probing {
 	struct proof proof; /* so far */
 };
 
+static void start_waiting(struct registry *registry);
+
 /* What it has shown stands in the place of what was known; a look at the base adds to it. */
 static void keep_proof(struct probing *probing, enum probing_result result)
 {
@@ -68,6 +73,7 @@ static void over(struct probing *probing, enum probing_result result, const char
 	child_kill(probing->child);
 	keep_proof(probing, result);
 	verdict_probed(entry, result, detail);
+	start_waiting(entry->registry);
 }
 
 /* The same, for one that did not answer: names the case that it was in. */
@@ -297,7 +303,7 @@ static enum proof_depth depth_of(const struct encoder_entry *entry)
 									       : PROOF_DEPTH_BASE;
 }
 
-static int start(struct encoder_entry *entry)
+static int start(struct encoder_entry *entry, enum proof_depth depth)
 {
 	struct supervisor *sv = entry->registry->supervisor;
 	const struct child_extra extra = {
@@ -308,7 +314,7 @@ static int start(struct encoder_entry *entry)
 	if (!probing)
 		return -ENOMEM;
 	probing->entry = entry;
-	probing->depth = depth_of(entry);
+	probing->depth = depth;
 	probing->budget_ms = sv->config.probe_budget_ms;
 	r = child_spawn(&probing->child, sv->event, &probing_ops, probing,
 		sv->config.kill_grace_ms * UINT64_C(1000), &extra);
@@ -324,13 +330,59 @@ static int start(struct encoder_entry *entry)
 		return r;
 	}
 	entry->probing = probing;
+	if (entry->row.state == DEVICE_UNTESTED)
+		entry->row.state = DEVICE_PROBING;
+	registry_changed(entry->registry);
 	return 0;
+}
+
+static void start_or_say(struct encoder_entry *entry, enum proof_depth depth)
+{
+	if (start(entry, depth) < 0)
+		verdict_probed(entry, PROBING_UNSETTLED, "its probe could not be started");
+}
+
+static unsigned full_ones(const struct registry *registry)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < registry->entries; i++)
+		n += registry->entry[i].probing &&
+			registry->entry[i].probing->depth == PROOF_DEPTH_ALL;
+	return n;
+}
+
+/* Those that try everything take their turns: they load the devices, and the host. */
+static void start_waiting(struct registry *registry)
+{
+	const struct supervisor *sv = registry->supervisor;
+
+	for (unsigned i = 0; i < registry->entries && sv->state == SUPERVISOR_SERVING; i++) {
+		struct encoder_entry *entry = &registry->entry[i];
+
+		if (entry->wanted != PROOF_DEPTH_ALL || entry->probing)
+			continue;
+		if (full_ones(registry) >= sv->config.probes_at_once)
+			return;
+		entry->wanted = 0;
+		start_or_say(entry, PROOF_DEPTH_ALL);
+	}
+}
+
+void probing_renew(struct encoder_entry *entry)
+{
+	entry->wanted = PROOF_DEPTH_ALL;
+	if (entry->row.state == DEVICE_PROBING && !entry->probing)
+		entry->row.state = DEVICE_UNTESTED;
+	start_waiting(entry->registry);
 }
 
 void probing_start(struct encoder_entry *entry)
 {
-	if (start(entry) < 0)
-		verdict_probed(entry, PROBING_UNSETTLED, "its probe could not be started");
+	if (depth_of(entry) == PROOF_DEPTH_ALL)
+		probing_renew(entry);
+	else
+		start_or_say(entry, PROOF_DEPTH_BASE);
 }
 
 void probing_stop(struct encoder_entry *entry)

@@ -23,6 +23,9 @@ enum probing_result {
 /* Starts the encoder's probe; verdict_probed() tells its end, at once where it cannot start. */
 void probing_start(struct encoder_entry *entry);
 
+/* The same for a probe of all that it claims; where one is under way, after that. */
+void probing_renew(struct encoder_entry *entry);
+
 /* At the daemon's end: kills what runs. */
 void probing_stop(struct encoder_entry *entry);
 

@@ -34,6 +34,7 @@ struct encoder_entry {
 	uint64_t pixel_rate;                 /* pixels a second in its probe; 0: not measured */
 	uint64_t pixels_used;                /* those that its attempts ask for now */
 	struct probing *probing;             /* the probe under way */
+	enum proof_depth wanted;             /* waits for its turn to be probed; 0: does not */
 	enum proof_depth proved;             /* the deepest probe that passed; 0: none has */
 	struct proof proof;                  /* what probes showed */
 	uint64_t proof_stamp;                /* of registry->proofs, when that changed */

@@ -4,7 +4,7 @@
 /*
  * What fronts ask for. A front has checked JSON; this checks the struct again, since a front may
  * have been taken over by its client. A request for an encoder whose probe still runs waits for it,
- * at most ProbeBudget.
+ * at most ProbeWait.
  */
 
 #include <errno.h>
@@ -42,12 +42,13 @@ static uint32_t threads_for(const struct supervisor *sv)
 }
 
 /* Returns false when the request has to wait for a probe. */
-static bool try_open(struct front *front, const struct wire_open *open)
+static bool try_open(struct front *front, const struct wire_open *open, bool waited)
 {
 	struct supervisor *sv = front->supervisor;
 	struct placement_ask ask = {.request = &open->params,
 		.uid = front->uid,
 		.threads = threads_for(sv),
+		.waited = waited,
 		.now_ns = supervisor_now_ns(),
 		.wall_us = supervisor_wall_us()};
 	struct placement placement;
@@ -85,6 +86,25 @@ static void *request_charge(struct front *front, uint64_t seq, size_t size)
 	return NULL;
 }
 
+static void pending_free(struct supervisor *sv, struct pending_open *pending)
+{
+	TAILQ_REMOVE(&sv->pending, pending, entry);
+	sd_event_source_disable_unref(pending->patience);
+	quota_give(&sv->quota, pending->front->uid, &quota_request);
+	free(pending);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pending_open *pending = userdata;
+
+	(void)source;
+	(void)usec;
+	(void)try_open(pending->front, &pending->open, true); /* finds one, or refuses */
+	pending_free(pending->front->supervisor, pending);
+	return 0;
+}
+
 static void enqueue(struct front *front, const struct wire_open *open)
 {
 	struct supervisor *sv = front->supervisor;
@@ -95,13 +115,12 @@ static void enqueue(struct front *front, const struct wire_open *open)
 	pending->front = front;
 	pending->open = *open;
 	TAILQ_INSERT_TAIL(&sv->pending, pending, entry);
-}
-
-static void pending_free(struct supervisor *sv, struct pending_open *pending)
-{
-	TAILQ_REMOVE(&sv->pending, pending, entry);
-	quota_give(&sv->quota, pending->front->uid, &quota_request);
-	free(pending);
+	if (sd_event_add_time_relative(sv->event, &pending->patience, CLOCK_MONOTONIC,
+		    sv->config.probe_wait_ms * UINT64_C(1000), 0, on_patience, pending) >= 0)
+		return;
+	refuse(front, open->h.seq, WIRE_ERROR_RESOURCES, "no timer for the request",
+		"close sessions, or try again later");
+	pending_free(sv, pending);
 }
 
 void request_retry_pending(struct supervisor *supervisor)
@@ -110,7 +129,7 @@ void request_retry_pending(struct supervisor *supervisor)
 
 	for (pending = TAILQ_FIRST(&supervisor->pending); pending; pending = next) {
 		next = TAILQ_NEXT(pending, entry);
-		if (try_open(pending->front, &pending->open))
+		if (try_open(pending->front, &pending->open, false))
 			pending_free(supervisor, pending);
 	}
 }
@@ -139,7 +158,7 @@ static void on_open(struct front *front, const struct wire_open *open)
 		refuse(front, open->h.seq, WIRE_ERROR_RESOURCES, why, STANDING_ADVICE);
 		return;
 	}
-	if (!try_open(front, open))
+	if (!try_open(front, open, false))
 		enqueue(front, open);
 }
 
@@ -360,6 +379,46 @@ static void on_list_quota(struct front *front, const struct wire_header *h)
 	child_send(front->child, &done, NULL, 0);
 }
 
+static void refuse_no_device(struct front *front, const struct wire_renew *renew)
+{
+	struct vencd_refusal why = {0};
+
+	snprintf(why.parameter, sizeof(why.parameter), renew->device[0] ? "device" : "encoder");
+	snprintf(why.value, sizeof(why.value), "%.62s",
+		renew->device[0] ? renew->device : renew->encoder);
+	snprintf(why.reason, sizeof(why.reason), "no encoder is listed with this device and name");
+	snprintf(why.advice, sizeof(why.advice), "see ListDevices");
+	front_refuse(front, renew->h.seq, WIRE_ERROR_INVALID, &why);
+}
+
+/* Probes put work on devices and can take encoders away: they are the operator's. */
+static void on_renew(struct front *front, const struct wire_renew *renew)
+{
+	struct wire_plain done = {.h = {WIRE_DONE, sizeof(done), renew->h.seq}};
+	struct registry *registry = &front->supervisor->registry;
+	unsigned found = 0;
+
+	if (!sees_all(front)) {
+		refuse(front, renew->h.seq, WIRE_ERROR_NOT_ALLOWED,
+			"probes are for root and the daemon's own user",
+			"ask the operator, or wait until the daemon probes by itself");
+		return;
+	}
+	for (unsigned i = 0; i < registry->entries; i++) {
+		struct encoder_entry *entry = &registry->entry[i];
+
+		if ((renew->device[0] && strcmp(renew->device, entry->row.device) != 0) ||
+			(renew->encoder[0] && strcmp(renew->encoder, entry->row.encoder) != 0))
+			continue;
+		found++;
+		verdict_renew(entry);
+	}
+	if (found)
+		child_send(front->child, &done, NULL, 0);
+	else
+		refuse_no_device(front, renew);
+}
+
 void request_handle(struct front *front, const union wire_message *message)
 {
 	switch (message->h.type) {
@@ -389,6 +448,9 @@ void request_handle(struct front *front, const union wire_message *message)
 		return;
 	case WIRE_GET_REPORT:
 		on_get_report(front, &message->request);
+		return;
+	case WIRE_RENEW:
+		on_renew(front, &message->renew);
 		return;
 	case WIRE_ENCODE_END:
 		stream_end(front, message->h.seq);

@@ -166,6 +166,7 @@ struct pending_open {
 	TAILQ_ENTRY(pending_open) entry;
 	struct front *front;
 	struct wire_open open;
+	sd_event_source *patience;
 };
 
 struct archived {

@@ -14,7 +14,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/gpu_row.h"
 #include "daemon/leak.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
@@ -101,7 +103,7 @@ static void log_strikes(const struct encoder_entry *entry, unsigned n)
 
 static void try_next(struct encoder_entry *entry)
 {
-	if (blame_try(blame_of(entry), registry_index(entry)) > 0)
+	if (!entry->probing && blame_try(blame_of(entry), registry_index(entry)) > 0)
 		probing_start(entry);
 }
 
@@ -226,6 +228,57 @@ static void parole_probed(
 	log_warning("%s: still not usable: %s", entry->name, detail);
 }
 
+/* Nobody was accused: it was probed anew because somebody wanted to know. */
+static void renewed(struct encoder_entry *entry, enum probing_result result, const char *detail)
+{
+	if (result == PROBING_PASSED)
+		prove(entry);
+	else if (proof_of(result) == BLAME_UNSETTLED)
+		log_warning("%s: not probed again: %s", entry->name, detail);
+	else
+		judge(entry, result, detail);
+	try_next(entry);
+}
+
+/* What was lacking may be there now. */
+static void look_again(struct encoder_entry *entry)
+{
+	if (entry->gpu) {
+		gpu_look(entry->gpu);
+		if (!gpu_row_admit(&entry->row, entry->gpu, geteuid()))
+			return;
+	}
+	entry->row.state = DEVICE_PROBING;
+	probing_renew(entry);
+}
+
+void verdict_renew(struct encoder_entry *entry)
+{
+	switch ((enum device_state)entry->row.state) {
+	case DEVICE_PROBING: /* it is about to be known */
+	case DEVICE_UNTESTED:
+	case DEVICE_DISABLED: /* the operator's settings come before the operator's question */
+	case DEVICE_STATE_MAX:
+		break;
+	case DEVICE_BROKEN:
+	case DEVICE_QUARANTINED:
+		entry->parole = sd_event_source_disable_unref(entry->parole);
+		probing_renew(entry);
+		break;
+	case DEVICE_PROVEN:
+	case DEVICE_DEGRADED:
+		probing_renew(entry);
+		break;
+	case DEVICE_ABSENT:
+	case DEVICE_NOT_PERMITTED:
+	case DEVICE_NO_LIBRARY:
+	case DEVICE_UNSUPPORTED:
+		look_again(entry);
+		break;
+	}
+	registry_changed(entry->registry);
+}
+
 void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail)
 {
 	struct supervisor *sv = entry->registry->supervisor;
@@ -237,7 +290,10 @@ void verdict_probed(struct encoder_entry *entry, enum probing_result result, con
 		break;
 	case DEVICE_PROVEN:
 	case DEVICE_DEGRADED:
-		judge(entry, result, detail);
+		if (blame_of(entry)->device[registry_index(entry)].n_tried == 0)
+			renewed(entry, result, detail);
+		else
+			judge(entry, result, detail);
 		break;
 	case DEVICE_BROKEN:
 	case DEVICE_QUARANTINED:

@@ -20,6 +20,9 @@ void verdict_init(struct registry *registry);
 /* The attempt ended like that, and its encoder or its request is to blame. Heard once. */
 void verdict_accuse(struct attempt *attempt, enum attempt_end end);
 
+/* Somebody asks for a new probe of all that the encoder claims. */
+void verdict_renew(struct encoder_entry *entry);
+
 /* A probe has ended; detail says what was wrong. */
 void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail);
 

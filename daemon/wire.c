@@ -141,6 +141,12 @@ static void terminate_report(union wire_message *m)
 		terminate_attempt(&r->attempt[i]);
 }
 
+static void terminate_renew(union wire_message *m)
+{
+	TERMINATE(m->renew.device);
+	TERMINATE(m->renew.encoder);
+}
+
 static void terminate_probe(union wire_message *m)
 {
 	TERMINATE(m->probe.encoder);
@@ -218,6 +224,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_LIST_QUOTA] = PLAIN,
 	[WIRE_GET_REPORT] = REQUEST,
 	[WIRE_GET_WALLS] = PLAIN,
+	[WIRE_RENEW] = {sizeof(struct wire_renew), 0, terminate_renew},
 	[WIRE_ENCODE] = STREAM(0),
 	[WIRE_ENCODE_END] = PLAIN,
 

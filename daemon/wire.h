@@ -59,6 +59,7 @@ enum wire_type {
 	WIRE_LIST_QUOTA,
 	WIRE_GET_REPORT,
 	WIRE_GET_WALLS,
+	WIRE_RENEW, /* probe again: answered by DONE when that has begun */
 	WIRE_ENCODE,
 	WIRE_ENCODE_END, /* nobody waits for the adapter of this ENCODE any more */
 
@@ -137,6 +138,7 @@ struct wire_device {
 	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
 	uint32_t probe_ms, probe_frames, probe_needs_frames;
 	uint64_t pixel_rate; /* pixels a second, in the probe; 0: not measured */
+	uint32_t probing;    /* 1: a probe is under way, or waits for its turn */
 	uint32_t sessions;   /* attempts running now */
 	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */
 	uint32_t tainted, tombstones;                 /* processes now */
@@ -186,6 +188,7 @@ enum wire_error {
 	WIRE_ERROR_NOT_ENDED,       /* no report yet */
 	WIRE_ERROR_STOPPING,        /* the daemon is shutting down */
 	WIRE_ERROR_RESOURCES,       /* the host is out of something: reason names it */
+	WIRE_ERROR_NOT_ALLOWED,     /* for others than this user */
 	WIRE_ERROR_MAX,
 };
 
@@ -249,6 +252,12 @@ struct wire_walls {
 	uint32_t uid;                      /* that the daemon and its children run as */
 	uint32_t seen;                     /* bits, 1u << enum wall_kind: what follows is known */
 	struct walls kinds[WALL_KIND_MAX]; /* of the last child of each kind */
+};
+
+/* An empty name stands for all. */
+struct wire_renew {
+	struct wire_header h;
+	char device[64], encoder[32];
 };
 
 struct wire_probe {
@@ -345,6 +354,7 @@ union wire_message {
 	struct wire_report report;
 	struct wire_stream stream;
 	struct wire_walls walls;
+	struct wire_renew renew;
 	struct wire_probe probe;
 	struct wire_probe_case probe_case;
 	struct wire_probed probed;

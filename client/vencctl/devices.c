@@ -173,7 +173,7 @@ static int add_device(struct table *table, sd_json_variant *device)
 static bool anything_probing(sd_json_variant *reply)
 {
 	for (size_t i = 0; i < field_count(reply, "devices"); i++)
-		if (strcmp(field_text(field_element(reply, "devices", i), "state"), "probing") == 0)
+		if (field_true(field_element(reply, "devices", i), "probing"))
 			return true;
 	return false;
 }
@@ -230,8 +230,8 @@ static int print_proof(sd_json_variant *device)
 		return 0;
 	if (seconds && localtime_r(&seconds, &tm))
 		strftime(when, sizeof(when), "last passed at %F %T", &tm);
-	printf("\nProof of %s on %s, %s:\n", field_text(device, "encoder"),
-		field_text(device, "device"), when);
+	printf("\nProof of %s on %s, %s, %s:\n", field_text(device, "encoder"),
+		field_text(device, "device"), field_text(device, "state"), when);
 	for (size_t i = 0; r == 0 && i < field_count(device, "proof"); i++)
 		r = add_evidence(&table, field_element(device, "proof", i));
 	if (r == 0)
@@ -240,12 +240,16 @@ static int print_proof(sd_json_variant *device)
 	return r;
 }
 
-static int print_proofs(struct tool *tool, sd_json_variant *reply)
+int devices_print_proofs(struct tool *tool, sd_json_variant *reply, const char *device)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
-		r = print_proof(field_element(reply, "devices", i));
+	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++) {
+		sd_json_variant *row = field_element(reply, "devices", i);
+
+		if (!device || strcmp(field_text(row, "device"), device) == 0)
+			r = print_proof(row);
+	}
 	return r ? tool_failed(tool, "cannot list what was proved", r) : TOOL_OK;
 }
 
@@ -281,7 +285,7 @@ int command_devices(struct tool *tool, int argc, char **argv)
 	if (r == 0)
 		r = tool->json ? tool_print(tool, reply) : print_devices(tool, reply);
 	if (r == 0 && verbose && !tool->json)
-		r = print_proofs(tool, reply);
+		r = devices_print_proofs(tool, reply, NULL);
 	sd_json_variant_unref(reply);
 	return r;
 }

@@ -8,6 +8,7 @@
  * empty list: a daemon of another version is still shown as far as it is understood.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <systemd/sd-json.h>
@@ -24,6 +25,13 @@ static inline uint64_t field_number(sd_json_variant *object, const char *name)
 	sd_json_variant *v = sd_json_variant_by_key(object, name);
 
 	return sd_json_variant_is_unsigned(v) ? sd_json_variant_unsigned(v) : 0;
+}
+
+static inline bool field_true(sd_json_variant *object, const char *name)
+{
+	sd_json_variant *v = sd_json_variant_by_key(object, name);
+
+	return sd_json_variant_is_boolean(v) && sd_json_variant_boolean(v);
 }
 
 static inline size_t field_count(sd_json_variant *object, const char *name)

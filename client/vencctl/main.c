@@ -22,6 +22,7 @@ static const struct command {
 	{"encode", "IN -o OUT [OPTION...]", "encode a file", command_encode_help, command_encode},
 	{"devices", "[--verbose]", "list what can encode here, and what it has proved", NULL,
 		command_devices},
+	{"probe", "[DEVICE]", "have encoders prove again what they claim", NULL, command_probe},
 	{"sessions", "", "list the sessions that are open now", NULL, command_sessions},
 	{"quota", "", "show what each user is charged with, and may be", NULL, command_quota},
 	{"doctor", "", "say whether all is well here, and what to do where not", NULL,

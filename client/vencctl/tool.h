@@ -59,6 +59,7 @@ void print_report(FILE *out, const char *json);
 /* Commands: the words after the global options; see main.c's table. */
 int command_devices(struct tool *tool, int argc, char **argv);
 int command_sessions(struct tool *tool, int argc, char **argv);
+int command_probe(struct tool *tool, int argc, char **argv);
 int command_quota(struct tool *tool, int argc, char **argv);
 int command_doctor(struct tool *tool, int argc, char **argv);
 int command_report(struct tool *tool, int argc, char **argv);
@@ -66,6 +67,9 @@ int command_encode(struct tool *tool, int argc, char **argv);
 
 /* ListDevices, once no probe runs any more, or after 15 s. Returns as tool_ask() does. */
 int devices_ask(struct tool *tool, sd_json_variant **ret);
+
+/* What the encoders of a device (NULL: of all) have proved. Returns an exit code. */
+int devices_print_proofs(struct tool *tool, sd_json_variant *reply, const char *device);
 
 /* Options of encode for `vencctl encode --help`; lines that end in a newline. */
 extern const char command_encode_help[];

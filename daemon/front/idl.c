@@ -141,9 +141,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	COMMENT("Frames that it held in the probe before the first packet came"),
 	FIELD(probeNeedsFrames, INT, NULLABLE),
 	COMMENT("Pixels a second in the probe, alone on the device; 0: not measured"),
-	FIELD(pixelRate, INT, NULLABLE), COMMENT("What probes showed, case by case"),
-	TYPED(proof, Evidence, ARRAY | NULLABLE), COMMENT("Attempts running now"),
-	FIELD(sessions, INT, 0),
+	FIELD(pixelRate, INT, NULLABLE),
+	COMMENT("Whether a probe is under way, or waits for its turn"), FIELD(probing, BOOL, 0),
+	COMMENT("What probes showed, case by case"), TYPED(proof, Evidence, ARRAY | NULLABLE),
+	COMMENT("Attempts running now"), FIELD(sessions, INT, 0),
 	COMMENT("Since the daemon started: calls given up, calls that came back after that, "
 		"their processes that the kernel has reclaimed, processes that crashed"),
 	FIELD(abandoned, INT, 0), FIELD(late, INT, 0), FIELD(reclaimed, INT, 0),
@@ -287,6 +288,9 @@ static SD_VARLINK_DEFINE_METHOD(GetWalls,
 	OUT(required, STRING, ARRAY), COMMENT("The user that the daemon and its children run as"),
 	OUT(uid, INT, 0), OUT(version, STRING, 0));
 
+static SD_VARLINK_DEFINE_METHOD(Probe, COMMENT("As in ListDevices; absent: all"),
+	IN(device, STRING, NULLABLE), IN(encoder, STRING, NULLABLE));
+
 static SD_VARLINK_DEFINE_METHOD_FULL(Encode, SD_VARLINK_SUPPORTS_MORE,
 	COMMENT("Which of the two fds sent with the call is read, and which written"),
 	IN(input, INT, 0), IN(output, INT, 0),
@@ -330,6 +334,8 @@ static SD_VARLINK_DEFINE_ERROR(
 static SD_VARLINK_DEFINE_ERROR(
 	NotEnded, FIELD(id, INT, 0), FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));
 
+static SD_VARLINK_DEFINE_ERROR(NotAllowed, FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));
+
 static SD_VARLINK_DEFINE_ERROR(Stopping, FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));
 
 static SD_VARLINK_DEFINE_ERROR(OutOfResources, FIELD(reason, STRING, 0), FIELD(advice, STRING, 0));
@@ -365,12 +371,16 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	SYMBOL("The report of a session that has ended"), &vl_method_GetReport,
 	SYMBOL("The walls of a child program of the daemon"), &vl_type_Wall,
 	SYMBOL("Which walls stand around the daemon's children"), &vl_method_GetWalls,
+	SYMBOL("Probes encoders again, all that they claim; answers when that has begun. For root "
+	       "and the daemon's user"),
+	&vl_method_Probe,
 	SYMBOL("Encodes a file, pipe or socket into another. Two fds come with the call"),
 	&vl_method_Encode, SYMBOL("No encoder can do this"), &vl_error_Unsupported,
 	SYMBOL("Makes no sense anywhere"), &vl_error_Invalid, SYMBOL("No encoder is usable now"),
 	&vl_error_NoEncoder, SYMBOL("A quota is used up"), &vl_error_LimitReached,
 	SYMBOL("No session of this user has this id and token"), &vl_error_NoSuchSession,
 	SYMBOL("The session has no report yet"), &vl_error_NotEnded,
+	SYMBOL("For another user than this one"), &vl_error_NotAllowed,
 	SYMBOL("The daemon is shutting down"), &vl_error_Stopping,
 	SYMBOL("The host is out of something"), &vl_error_OutOfResources,
 	SYMBOL("The process that reads the input and writes the output ended too early"),

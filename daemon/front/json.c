@@ -196,13 +196,15 @@ static int add_limits(sd_json_variant **v, const struct wire_device *d)
 
 static int add_counters(sd_json_variant **v, const struct wire_device *d)
 {
-	return sd_json_variant_merge_objectbo(v, UNSIGNED("sessions", d->sessions),
-		UNSIGNED("abandoned", d->abandoned), UNSIGNED("late", d->late),
-		UNSIGNED("reclaimed", d->reclaimed), UNSIGNED("crashed", d->crashed),
-		UNSIGNED("tainted", d->tainted), UNSIGNED("tombstones", d->tombstones),
-		UNSIGNED("leakedThreads", d->leaked_threads), UNSIGNED("leakedFds", d->leaked_fds),
-		UNSIGNED("leakedBytes", d->leaked_bytes), UNSIGNED("strikes", d->strikes),
-		UNSIGNED("quarantines", d->quarantines), UNSIGNED("recycled", d->recycled));
+	return sd_json_variant_merge_objectbo(v,
+		SD_JSON_BUILD_PAIR_BOOLEAN("probing", d->probing != 0),
+		UNSIGNED("sessions", d->sessions), UNSIGNED("abandoned", d->abandoned),
+		UNSIGNED("late", d->late), UNSIGNED("reclaimed", d->reclaimed),
+		UNSIGNED("crashed", d->crashed), UNSIGNED("tainted", d->tainted),
+		UNSIGNED("tombstones", d->tombstones), UNSIGNED("leakedThreads", d->leaked_threads),
+		UNSIGNED("leakedFds", d->leaked_fds), UNSIGNED("leakedBytes", d->leaked_bytes),
+		UNSIGNED("strikes", d->strikes), UNSIGNED("quarantines", d->quarantines),
+		UNSIGNED("recycled", d->recycled));
 }
 
 int budgets_to_json(const struct wire_budget budgets[WIRE_BUDGETS], sd_json_variant **ret)

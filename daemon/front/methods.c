@@ -111,6 +111,14 @@ static int get_walls(struct client *client, sd_json_variant *parameters)
 	return ask(client, REQUEST_WALLS, &m);
 }
 
+static int probe(struct client *client, sd_json_variant *parameters)
+{
+	struct wire_renew m = {.h.type = WIRE_RENEW};
+	int r = request_probe(client->link, parameters, m.device, m.encoder);
+
+	return r ? r : ask(client, REQUEST_PROBE, &m);
+}
+
 static int encode(struct client *client, sd_json_variant *parameters)
 {
 	struct wire_stream m = {.h.type = WIRE_ENCODE, .connection = client->connection};
@@ -162,6 +170,7 @@ METHOD(list_sessions)
 METHOD(list_quotas)
 METHOD(get_report)
 METHOD(get_walls)
+METHOD(probe)
 METHOD(encode)
 
 int methods_bind(sd_varlink_server *server)
@@ -170,5 +179,6 @@ int methods_bind(sd_varlink_server *server)
 		INTERFACE ".OpenSession", on_open_session, INTERFACE ".Wait", on_wait_for_session,
 		INTERFACE ".Cancel", on_cancel, INTERFACE ".ListSessions", on_list_sessions,
 		INTERFACE ".ListQuotas", on_list_quotas, INTERFACE ".GetReport", on_get_report,
-		INTERFACE ".GetWalls", on_get_walls, INTERFACE ".Encode", on_encode);
+		INTERFACE ".GetWalls", on_get_walls, INTERFACE ".Probe", on_probe,
+		INTERFACE ".Encode", on_encode);
 }

@@ -93,6 +93,8 @@ static const struct error errors[WIRE_ERROR_MAX] = {
 		"use Wait, which answers when it has"},
 	[WIRE_ERROR_STOPPING] = {INTERFACE ".Stopping", add_nothing, "the daemon is stopping",
 		"try again when it has been started again"},
+	[WIRE_ERROR_NOT_ALLOWED] = {INTERFACE ".NotAllowed", add_nothing,
+		"this is for another user", "ask the operator"},
 	[WIRE_ERROR_RESOURCES] = {INTERFACE ".OutOfResources", add_nothing,
 		"the host is out of something", "close sessions, or try again later"},
 };

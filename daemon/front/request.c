@@ -309,3 +309,24 @@ int request_cancel(sd_varlink *link, sd_json_variant *parameters, struct session
 	r = r ? r : parameters_take_text(link, "text", raw.text, ret->text, sizeof(ret->text));
 	return r ? r : take_token(link, raw.token, ret->token);
 }
+
+struct raw_probe {
+	const char *device, *encoder;
+};
+
+static const sd_json_dispatch_field probe_fields[] = {
+	{"device", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_const_string,
+		offsetof(struct raw_probe, device), 0},
+	{"encoder", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_const_string,
+		offsetof(struct raw_probe, encoder), 0},
+	{0},
+};
+
+int request_probe(sd_varlink *link, sd_json_variant *parameters, char device[64], char encoder[32])
+{
+	struct raw_probe raw = {0};
+	int r = sd_varlink_dispatch(link, parameters, probe_fields, &raw);
+
+	r = r ? r : parameters_take_text(link, "device", raw.device, device, 64);
+	return r ? r : parameters_take_text(link, "encoder", raw.encoder, encoder, 32);
+}

@@ -32,6 +32,9 @@ int request_session(sd_varlink *link, sd_json_variant *parameters, enum token_ne
 	struct session_request *ret);
 int request_cancel(sd_varlink *link, sd_json_variant *parameters, struct session_request *ret);
 
+/* Of Probe: empty names where none was given. */
+int request_probe(sd_varlink *link, sd_json_variant *parameters, char device[64], char encoder[32]);
+
 /* A one-shot request. */
 struct order {
 	const char *container;    /* as the adapter calls it */

@@ -3,8 +3,8 @@
 
 /*
  * One case encoded. The frames stand in a pool of the encoder's own format, with as many slots as
- * its plan says that it needs: an encoder that holds more does not go on, and one that reads a frame
- * after it has let go of it reads another one.
+ * its plan says that it needs: an encoder that holds more does not go on, and one that reads a
+ * frame after it has let go of it reads another one.
  *
  * Packets are kept until the encoder is closed, and decoded after that: what a decoder makes of
  * them does not disturb the encoder, nor does it count in its time. The supervisor has the

@@ -2,11 +2,11 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Each of the three components is the sum of a function of the column and one of the row, both with
+ * Each of the three components is the sum of a function of the column and one of the row, with
  * waves and with steps, and all of it moves by a whole number of samples a frame: an encoder that
  * works has an easy time with it, and one that predicts from the wrong picture, swaps the chroma
- * planes or leaves a part out gives something else. Luma moves by so much that its neighbours are about
- * 18 dB away.
+ * planes or leaves a part out gives something else. Luma moves by so much that neighbouring frames
+ * are about 18 dB apart.
  *
  * A row is drawn from a table, so that the largest pictures cost no more than a copy.
  */

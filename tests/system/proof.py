@@ -2,10 +2,15 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """Probing by proof: what a case that fails, hangs or crashes costs, and what is shown of it.
 
-The null encoder stands in for a device: NullProbeScript says how each probe goes, with a bar between
-probes and a slash between the cases of one.
+The null encoder stands in for a device: NullProbeScript says how each probe goes, with a bar
+between probes and a slash between the cases of one.
 """
 
+import json
+import os
+import socket
+import subprocess
+import sys
 import time
 import unittest
 
@@ -30,6 +35,16 @@ class Proof(unittest.TestCase):
             row = daemon.counters()
             return row["state"] not in ("probing", "untested") and row
         return until(row, "the probe ends", limit)
+
+    def rows(self, daemon):
+        """Without waiting for probes, as vencctl does."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(daemon.socket))
+            link.sendall(b'{"method":"io.vencd.Encoder.ListDevices","parameters":{}}\0')
+            reply = b""
+            while not reply.endswith(b"\0"):
+                reply += link.recv(65536)
+        return {row["encoder"]: row for row in json.loads(reply[:-1])["parameters"]["devices"]}
 
     def cases(self, row):
         return {evidence["case"]: evidence for evidence in row["proof"]}
@@ -169,6 +184,88 @@ class Start(Proof):
             self.assertEqual(feeder.result()["report"]["outcome"], "complete")
             self.assertEqual(daemon.counters()["state"], "proven")
 
+    def test_a_request_does_not_wait_for_ever(self):
+        script = "open:1:slow:2500"
+        settings = {"ProbeBudget": "10s", "ProbeWait": "1s", "SoftwareEncoders": "libx264"}
+        with self.daemon(script, **settings) as daemon:
+            errors = daemon.feed(frames=1).refusal()
+            self.assertIn("NoEncoder", errors)
+            self.assertIn("ProbeWait", errors)
+            self.assertNotIn("null: proven by", daemon.messages())
+
+    def test_those_that_try_all_take_turns(self):
+        settings = {"ProbesAtOnce": 1, "FullProof": "null software",
+                    "SoftwareEncoders": "libx264 libx265", "ProbeBudget": "30s"}
+        with self.daemon("open:1:slow:300", **settings) as daemon:
+            # The supervisor starts them before it is ready: one, and a worker that is warm.
+            until(lambda: len(daemon.children("vencd-worker")) >= 1, "a probe")
+            self.assertLessEqual(len(daemon.children("vencd-worker")), 2)
+            self.assertEqual(self.rows(daemon)["null"]["state"], "untested")
+            self.assertTrue(self.rows(daemon)["null"]["probing"])
+
+
+class Renewal(Proof):
+
+    def probe(self, daemon, *arguments, **keywords):
+        return run_tool("--socket", daemon.socket, "probe", *arguments, **keywords)
+
+    def test_probe(self):
+        """The second probe finds what the first did not, and the third again."""
+        script = "|" + fault("quality live", "send:3:error") + "|"
+        with self.daemon(script, FullProof="") as daemon:
+            row = self.settled(daemon)
+            self.assertEqual((row["state"], len(row["proof"])), ("proven", 1))
+            text = self.probe(daemon).stdout
+            self.assertIn("quality live", text)
+            self.assertIn("failed", text)
+            row = daemon.counters()
+            self.assertEqual(row["state"], "degraded", row)
+            self.assertNotIn("quality", row["rateControls"]["live"])
+            self.probe(daemon, "null")
+            row = daemon.counters()
+            self.assertEqual(row["state"], "proven", row)
+            self.assertIn("quality", row["rateControls"]["live"])
+            self.assertNotIn("no verdict", daemon.messages())
+
+    def test_a_failed_one_is_a_quarantine(self):
+        with self.daemon("|" + fault("vbr", "send:3:crash") + "|", FullProof="",
+                         QuarantineMin="1h", QuarantineMax="1h") as daemon:
+            self.settled(daemon)
+            self.probe(daemon)
+            row = daemon.counters()
+            self.assertEqual(row["state"], "quarantined", row)
+            self.assertIn('in its case "vbr"', row["detail"])
+            self.assertIn("NoEncoder", daemon.feed(frames=1).refusal())
+            # Its parole is now, for who asks.
+            self.probe(daemon)
+            self.assertEqual(daemon.counters()["state"], "proven")
+
+    def test_no_such_device(self):
+        with self.daemon() as daemon:
+            self.settled(daemon)
+            self.assertIn("no-such-gpu", self.probe(daemon, "no-such-gpu", expect=1).stderr)
+
+    def test_who_may(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to be another user")
+        with self.daemon() as daemon:
+            self.settled(daemon)
+            call = json.dumps({"method": "io.vencd.Encoder.Probe", "parameters": {}})
+            child = subprocess.run(
+                [sys.executable, "-c", CALL, daemon.socket, call], user=60003, check=True,
+                stdout=subprocess.PIPE, text=True)
+            self.assertEqual(json.loads(child.stdout)["error"], "io.vencd.Encoder.NotAllowed")
+            self.assertFalse(daemon.counters()["probing"])
+
+
+# One call over a socket, as the user that runs it.
+CALL = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall(sys.argv[2].encode() + b"\\0")
+    print(s.recv(65536).rstrip(b"\\0").decode())
+"""
 
 if __name__ == "__main__":
     main()

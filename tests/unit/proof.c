@@ -77,7 +77,7 @@ static void check_all(void)
 	CHECK(!proof_is_wanted(&list, at("160x64"), &limits.reach));
 }
 
-/* What an encoder does not claim is not tried; what it has only with B frames is tried with them. */
+/* What is not claimed is not tried; what there is only with B frames is tried with them. */
 static void check_claims(void)
 {
 	list_of("svtav1", PROOF_DEPTH_ALL);

@@ -261,6 +261,8 @@ static void check_strings(void)
 	CHECK(ENDS(m->probe.encoder) && ENDS(m->probe.script) && ENDS(m->probe.device));
 	m = relay(WIRE_PROBED);
 	CHECK(ENDS(m->probed.encoder) && ENDS(m->probed.info.version) && ENDS(m->probed.text));
+	m = relay(WIRE_RENEW);
+	CHECK(ENDS(m->renew.device) && ENDS(m->renew.encoder));
 	m = relay(WIRE_PROBE_CASE);
 	CHECK(ENDS(m->probe_case.evidence.asked.name) && ENDS(m->probe_case.evidence.text));
 	m = relay(WIRE_PROOF);
