@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """Runs programs that know nothing of this project (ffmpeg, vainfo) on an emulated host.
 
-A picture differs from its neighbours by far more than coding changes it (below 30 dB, against 35
+A picture differs from its neighbours by far more than coding changes it (below 26 dB, against 30
 and more), so the worst picture's PSNR also says that all are in their places.
 """
 
