@@ -49,6 +49,17 @@ class Host(unittest.TestCase):
         self.lines(*strangers.host("a=full"), "true")
         self.assertEqual(before, self.lines("cat", "/proc/self/mountinfo"))
 
+    def test_nothing_stays(self):
+        """Not even the directories that things are mounted on, where the host had none."""
+        bare = ("mount -t tmpfs dev /dev && mount -t tmpfs run /run && mkdir /run/other &&"
+                " mknod -m 666 /dev/null c 1 3 && ln -s null /dev/link && mkdir /dev/shm &&"
+                ' "$@" && find /dev /run /tmp/emulated* -not -path /run/mount -printf "%p %y\\n" 2>/dev/null')
+        inside = "test -c $EMULATED_NODE_a && test -c /dev/link && test -d /run/other && test -d /dev/shm"
+        found = self.lines("unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
+                           f"{bare}; true", "sh", *strangers.host("a=full"), "sh", "-c", inside)
+        self.assertEqual(found, {"/dev d", "/dev/null c", "/dev/link l", "/dev/shm d", "/run d",
+                                 "/run/other d"})
+
     def test_nodes_by_name(self):
         done = strangers.run([*strangers.host("a=full", "b=idle"), "sh", "-c",
                               "echo $EMULATED_NODE_a $EMULATED_NODE_b; cat $EMULATED_DEVICES"])
