@@ -24,13 +24,19 @@
 #include "hw/lavc.h"
 #include "hw/va_status.h"
 
+static void copy_line(char *ret, size_t size, const char *message)
+{
+	snprintf(ret, size, "%s", message);
+	ret[strcspn(ret, "\n")] = '\0';
+}
+
 /* One driver that does not fit, of several that libva tries, is no error yet. */
 static void on_error(void *userdata, const char *message)
 {
 	struct va_device *d = userdata;
 
 	if (d->looking)
-		snprintf(d->said, sizeof(d->said), "%s", message);
+		copy_line(d->said, sizeof(d->said), message);
 	else
 		av_log(NULL, AV_LOG_ERROR, "libva: %s", message);
 }
@@ -46,8 +52,7 @@ static void on_info(void *userdata, const char *message)
 	if (strncmp(message, trying, strlen(trying)) != 0)
 		return;
 	d->tried = true;
-	snprintf(d->path, sizeof(d->path), "%s", message + strlen(trying));
-	d->path[strcspn(d->path, "\n")] = '\0';
+	copy_line(d->path, sizeof(d->path), message + strlen(trying));
 }
 
 static enum encoder_status open_node(struct va_device *d)

@@ -80,11 +80,14 @@ static enum encoder_status query_reach(
 			return status;
 		claimed[depth] = status ? NULL : &claims[depth];
 	}
-	d->host.text[0] = '\0'; /* one depth that is absent is no failure */
-	if (va_narrow(reach, claimed))
+	if (va_narrow(reach, claimed)) {
+		d->host.text[0] = '\0'; /* one depth that is absent is no failure */
 		return ENCODER_OK;
-	snprintf(d->host.text, ENCODER_TEXT_MAX, "%s does not encode %s", va_device_vendor(d),
-		vencd_codec_name((enum vencd_codec)codec));
+	}
+	if (claimed[VA_DEPTH_8] || claimed[VA_DEPTH_10])
+		snprintf(d->host.text, ENCODER_TEXT_MAX,
+			"%s claims %s, but nothing that can be used", va_device_vendor(d),
+			vencd_codec_name((enum vencd_codec)codec));
 	return ENCODER_ABSENT;
 }
 
@@ -224,12 +227,10 @@ static enum encoder_status open_all(
 static void vaapi_close(struct encoder *e)
 {
 	lavc_finish(&e->lavc);
-	if (e->frames) {
-		encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
-		av_frame_free(&e->surface);
-		encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
-		av_buffer_unref(&e->frames);
-	}
+	encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
+	av_frame_free(&e->surface);
+	encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
+	av_buffer_unref(&e->frames);
 	va_device_close(&e->device);
 	temporal_unit_clear(&e->unit);
 	free(e);
