@@ -31,10 +31,17 @@ struct feed {
 };
 
 static const char *device = "";
+static bool is_bare;
 
-void run_use_device(const char *node)
+void run_use_device(const char *node, bool bare)
 {
 	device = node;
+	is_bare = bare;
+}
+
+bool run_is_bare(void)
+{
+	return is_bare;
 }
 
 const char *run_device(void)

@@ -45,9 +45,13 @@ struct run {
 	char text[ENCODER_TEXT_MAX];
 };
 
-/* The node of the device that every run is on; "" or none: the CPU. Before the first run. */
-void run_use_device(const char *node);
+/*
+ * The node of the device that every run is on; "": the CPU. Its streams are bare if they need not
+ * say anything of the signal. Before the first run.
+ */
+void run_use_device(const char *node, bool bare);
 const char *run_device(void);
+bool run_is_bare(void);
 
 /*
  * What a device has, where it has less than is usual: at least that picture, a format of that depth
