@@ -114,7 +114,7 @@ static void note_passed(struct probing *probing, const struct wire_probed *probe
 	row->probe_needs_frames = probed->info.needs_frames;
 	row->probed_us = supervisor_wall_us();
 	if (probing->depth == PROOF_DEPTH_ALL || !entry->proved)
-		row->pixel_rate = probed->pixel_rate;
+		row->pixel_rate = entry->pixel_rate = probed->pixel_rate;
 	if (probing->depth != PROOF_DEPTH_ALL)
 		return;
 	entry->own.reach = encoder_limits_find(entry->own.name)->reach;
@@ -300,7 +300,7 @@ static enum proof_depth depth_of(const struct encoder_entry *entry)
 	const char *backend = vencd_backend_name(entry->limits->backend);
 
 	return !entry->proved && deny_has_word(config->full_proof, backend) ? PROOF_DEPTH_ALL
-									       : PROOF_DEPTH_BASE;
+									    : PROOF_DEPTH_BASE;
 }
 
 static int start(struct encoder_entry *entry, enum proof_depth depth)

@@ -117,8 +117,7 @@ static bool is_denied(struct encoder_entry *entry)
 	return row != NULL;
 }
 
-/* Whether its probe may begin; else the row says why not. */
-static bool is_admitted(struct encoder_entry *entry)
+bool registry_admit(struct encoder_entry *entry)
 {
 	return !entry->gpu ||
 		(gpu_row_admit(&entry->row, entry->gpu, geteuid()) && !is_denied(entry));
@@ -140,7 +139,7 @@ static void add_entry(
 	fill_row(entry);
 	snprintf(entry->name, sizeof(entry->name), "%s%s%s", limits->name, gpu ? " on " : "",
 		gpu ? gpu->id : "");
-	if (is_admitted(entry))
+	if (registry_admit(entry))
 		probing_start(entry);
 }
 

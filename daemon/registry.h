@@ -59,6 +59,9 @@ struct registry {
 int registry_start(struct registry *registry, struct supervisor *supervisor);
 void registry_stop(struct registry *registry);
 
+/* Whether the encoder may be probed; else its row says why not. */
+bool registry_admit(struct encoder_entry *entry);
+
 /* Puts what the encoder takes into its row. */
 void registry_show_reach(struct encoder_entry *entry);
 

@@ -14,9 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "daemon/gpu_row.h"
 #include "daemon/leak.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
@@ -243,11 +241,10 @@ static void renewed(struct encoder_entry *entry, enum probing_result result, con
 /* What was lacking may be there now. */
 static void look_again(struct encoder_entry *entry)
 {
-	if (entry->gpu) {
+	if (entry->gpu)
 		gpu_look(entry->gpu);
-		if (!gpu_row_admit(&entry->row, entry->gpu, geteuid()))
-			return;
-	}
+	if (!registry_admit(entry))
+		return;
 	entry->row.state = DEVICE_PROBING;
 	probing_renew(entry);
 }

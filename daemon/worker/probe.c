@@ -28,7 +28,9 @@
 
 struct proving {
 	struct probe *probe;
-	struct encoder_limits limits; /* as the catalogue has them, with the reach left so far */
+	struct encoder_limits
+		limits;             /* as the catalogue has them, with the reach that is claimed */
+	struct encoder_reach reach; /* what is left of it */
 	struct proof_list list;
 	struct proof_encoder encoder;
 	char text[ENCODER_TEXT_MAX];
@@ -124,6 +126,7 @@ static enum encoder_status run_case(struct proving *p, unsigned i)
 
 static enum encoder_status run_cases(struct proving *p)
 {
+	p->reach = p->limits.reach;
 	proof_list_cases(&p->limits, p->probe->request.depth, &p->list);
 	if (p->list.n == 0)
 		return proof_fail(
@@ -131,14 +134,14 @@ static enum encoder_status run_cases(struct proving *p)
 	for (unsigned i = 0; i < p->list.n; i++) {
 		enum encoder_status status;
 
-		if (!proof_is_wanted(&p->list, i, &p->limits.reach))
+		if (!proof_is_wanted(&p->list, i, &p->reach))
 			continue;
 		status = run_case(p, i);
 		tell(p->probe, PROBE_NEWS_CASE);
 		if (ends_probe(i, status))
 			return status;
 		p->text[0] = '\0';
-		proof_settle(&p->list, i, status == ENCODER_OK, &p->limits.reach);
+		proof_settle(&p->list, i, status == ENCODER_OK, &p->reach);
 	}
 	return ENCODER_OK;
 }
@@ -168,7 +171,7 @@ static enum encoder_status prove(struct proving *p)
 	status = p->encoder.ops->probe(&host, &probe->result.info, &p->limits.reach);
 	if (status == ENCODER_OK)
 		status = run_cases(p);
-	probe->result.reach = p->limits.reach;
+	probe->result.reach = p->reach;
 	return status;
 }
 

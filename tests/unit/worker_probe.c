@@ -178,6 +178,26 @@ static void test_cases(void)
 	CHECK(proofs < n); /* the rate control is not tried at another size */
 }
 
+/* A size that is too small for it has a larger one after it. */
+static void test_small(void)
+{
+	const struct wire_probed *p;
+	char script[VENCD_SCRIPT_MAX] = "";
+	unsigned at = 0;
+
+	probe_all("null", "", PROOF_DEPTH_ALL);
+	while (strcmp(proof[at].asked.name, "16x16") != 0)
+		at++;
+	memset(script, '/', at);
+	strcpy(script + at, "open:1:error:invalid/");
+	p = probe_all("null", script, PROOF_DEPTH_ALL);
+	CHECK_EQUAL(p->status, ENCODER_OK);
+	CHECK_EQUAL(proof_of("16x16")->state, PROOF_FAILED);
+	CHECK_EQUAL(proof_of("160x64")->state, PROOF_PASSED);
+	CHECK_EQUAL(p->reach.min_width, 160);
+	CHECK_EQUAL(p->reach.min_height, 64);
+}
+
 /* The device is gone: nothing of the rest can be known. */
 static void test_lost(void)
 {
@@ -275,6 +295,7 @@ static const struct rig_case cases[] = {
 	{"probe", test_probe},
 	{"probe-hang", test_probe_hang},
 	{"cases", test_cases},
+	{"small", test_small},
 	{"lost", test_lost},
 	{"case-hang", test_case_hang},
 	{"probe-software", test_probe_software},
