@@ -32,7 +32,9 @@ struct search {
 
 static bool backend_matches(enum vencd_backend backend, uint32_t asked)
 {
-	return asked == VENCD_BACKEND_ANY ? backend != VENCD_BACKEND_NULL : backend == asked;
+	if (asked == 0 || asked == VENCD_BACKEND_ANY) /* 0: the default */
+		return backend != VENCD_BACKEND_NULL;
+	return backend == asked;
 }
 
 static void reject(struct search *search, const struct encoder_entry *entry, const char *why)

@@ -119,6 +119,7 @@ static void test_load(void)
 	p = choose(VENCD_BACKEND_SOFTWARE, PLACEMENT_FOUND, 0);
 	CHECK(!p.encoder->gpu);
 	CHECK(strcmp(p.why.picked, "preferred software encoder for h264") == 0);
+	CHECK(choose(0, PLACEMENT_FOUND, 0).encoder == b); /* the default is any */
 }
 
 /* The codec that the client prefers, be it in software, before another one in hardware. */
@@ -136,7 +137,7 @@ static void test_codec_first(void)
 	CHECK(strstr(p.why.picked, "first usable hardware encoder for hevc"));
 }
 
-/* A GPU that is not known yet is waited for where no other can do it, and software does not help. */
+/* A GPU that is not known yet is waited for where no other can do it, be there software. */
 static void test_waiting(void)
 {
 	struct encoder_entry *a, *b;
