@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -60,6 +62,31 @@ int standing_note(struct supervisor *supervisor, enum wall_kind kind, const stru
 	return standing_refuses(supervisor, kind, why);
 }
 
+/* The value of NAME= among the words of an environment; "" where it has none. */
+static void find_variable(const char *words, const char *name, char *ret, size_t size)
+{
+	const char *p = strstr(words, name);
+
+	ret[0] = '\0';
+	if (p && (p == words || p[-1] == ' ' || p[-1] == '\t')) {
+		p += strlen(name);
+		snprintf(ret, size, "%.*s", (int)strcspn(p, " \t"), p);
+	}
+}
+
+/* What only the daemon knows of what hardware encoding needs, for doctor. */
+static void fill_host(const struct supervisor *sv, struct wire_walls *m)
+{
+	const char *environment = sv->config.driver_environment;
+	struct rlimit limit;
+
+	m->hardware = sv->config.hardware;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		m->descriptors = limit.rlim_cur;
+	find_variable(environment, "LIBVA_DRIVERS_PATH=", m->drivers_path, sizeof(m->drivers_path));
+	find_variable(environment, "LIBVA_DRIVER_NAME=", m->driver_name, sizeof(m->driver_name));
+}
+
 void standing_tell(struct front *front, uint64_t seq)
 {
 	const struct supervisor *sv = front->supervisor;
@@ -67,6 +94,7 @@ void standing_tell(struct front *front, uint64_t seq)
 
 	m.required = sv->required_walls;
 	m.uid = geteuid();
+	fill_host(sv, &m);
 	for (uint32_t kind = 1; kind < WALL_KIND_MAX; kind++)
 		if (sv->standing[kind].seen) {
 			m.seen |= UINT32_C(1) << kind;

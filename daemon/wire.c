@@ -189,6 +189,12 @@ static void terminate_inspected(union wire_message *m)
 	terminate_view(&m->inspected.view);
 }
 
+static void terminate_walls(union wire_message *m)
+{
+	TERMINATE(m->walls.drivers_path);
+	TERMINATE(m->walls.driver_name);
+}
+
 #define PLAIN {sizeof(struct wire_plain), 0, NULL}
 #define CONNECTION(fds) {sizeof(struct wire_connection), (fds), NULL}
 #define REQUEST {sizeof(struct wire_request), 0, terminate_request}
@@ -209,7 +215,7 @@ static const struct format formats[WIRE_TYPE_MAX] = {
 	[WIRE_SESSION] = {sizeof(struct wire_session), 0, terminate_session},
 	[WIRE_QUOTA] = {sizeof(struct wire_quota), 0, terminate_quota},
 	[WIRE_REPORT] = {sizeof(struct wire_report), 0, terminate_report},
-	[WIRE_WALLS] = {sizeof(struct wire_walls), 0, NULL},
+	[WIRE_WALLS] = {sizeof(struct wire_walls), 0, terminate_walls},
 	[WIRE_STREAM] = STREAM(2),
 	[WIRE_STREAM_ENDED] = STREAM(0),
 	[WIRE_KEEP] = {sizeof(struct wire_plain), 1, NULL},

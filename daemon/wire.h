@@ -248,8 +248,11 @@ struct wire_stream {
 
 struct wire_walls {
 	struct wire_header h;
-	uint32_t required;                 /* bits: RequireWalls */
-	uint32_t uid;                      /* that the daemon and its children run as */
+	uint32_t required;                       /* bits: RequireWalls */
+	uint32_t uid;                            /* that the daemon and its children run as */
+	uint32_t hardware;                       /* 1: Hardware=yes */
+	uint64_t descriptors;                    /* that the daemon may hold */
+	char drivers_path[128], driver_name[32]; /* LIBVA_DRIVERS_PATH, LIBVA_DRIVER_NAME */
 	uint32_t seen;                     /* bits, 1u << enum wall_kind: what follows is known */
 	struct walls kinds[WALL_KIND_MAX]; /* of the last child of each kind */
 };

@@ -30,8 +30,8 @@
 
 const struct deny_row deny_rows[] = {
 	/*
-	 * The driver decodes, by NVDEC: there is no entrypoint to encode with. What encodes on these
-	 * GPUs is NVENC.
+	 * The driver decodes, by NVDEC: there is no entrypoint to encode with. What encodes on
+	 * these GPUs is NVENC.
 	 */
 	{
 		.name = "nvidia-vaapi-decodes-only",

@@ -2,12 +2,14 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * vencctl devices: what can encode here and what it has proved, one row for each encoder of each
- * device, with what went wrong there below it.
+ * vencctl devices: what can encode here and what it has proved, one row for each encoder, card by
+ * card, with what went wrong there and what to do about it below it. What a card is called comes
+ * from the host's own database of hardware, where there is one.
  */
 
 #include <poll.h>
 #include <string.h>
+#include <systemd/sd-hwdb.h>
 #include <time.h>
 
 #include "client/vencctl/fields.h"
@@ -137,6 +139,57 @@ static int add_parole(struct table *table, sd_json_variant *device)
 	return table_note(table, note);
 }
 
+/* "Navi 21 [Radeon RX 6800] of Advanced Micro Devices, Inc. [AMD/ATI]"; "" where unknown. */
+static void name_card(char *ret, size_t size, sd_json_variant *gpu)
+{
+	const char *vendor = NULL, *model = NULL;
+	char modalias[64];
+	sd_hwdb *hwdb = NULL;
+
+	ret[0] = '\0';
+	snprintf(modalias, sizeof(modalias), "pci:v%08Xd%08X*",
+		(unsigned)field_number(gpu, "vendorId"), (unsigned)field_number(gpu, "deviceId"));
+	if (sd_hwdb_new(&hwdb) >= 0) {
+		(void)sd_hwdb_get(hwdb, modalias, "ID_VENDOR_FROM_DATABASE", &vendor);
+		(void)sd_hwdb_get(hwdb, modalias, "ID_MODEL_FROM_DATABASE", &model);
+		if (vendor && model)
+			snprintf(ret, size, "%s of %s, ", model, vendor);
+	}
+	sd_hwdb_unref(hwdb);
+}
+
+void devices_describe_card(char *ret, size_t size, sd_json_variant *device)
+{
+	sd_json_variant *gpu = sd_json_variant_by_key(device, "gpu");
+	char name[256], ids[24] = "";
+
+	name_card(name, sizeof(name), gpu);
+	if (field_number(gpu, "vendorId"))
+		snprintf(ids, sizeof(ids), "%04x:%04x, ", (unsigned)field_number(gpu, "vendorId"),
+			(unsigned)field_number(gpu, "deviceId"));
+	snprintf(ret, size, "%s%s%s %s, %s", name, ids,
+		*field_text(gpu, "driver") ? field_text(gpu, "driver") : "no kernel driver",
+		field_text(gpu, "driverVersion"), field_text(gpu, "node"));
+}
+
+static int add_card(struct table *table, sd_json_variant *device)
+{
+	char line[512];
+
+	if (!sd_json_variant_by_key(device, "gpu"))
+		return 0;
+	devices_describe_card(line, sizeof(line), device);
+	return table_note(table, line);
+}
+
+static int add_advice(struct table *table, sd_json_variant *device)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "to do: %s", field_text(device, "advice"));
+	return *field_text(device, "advice") ? table_note(table, line) : 0;
+}
+
 static int add_notes(struct table *table, sd_json_variant *device)
 {
 	const char *backend = field_text(device, "backend");
@@ -147,12 +200,13 @@ static int add_notes(struct table *table, sd_json_variant *device)
 			r = table_note(table, notes[i].note);
 	if (r == 0 && *field_text(device, "detail"))
 		r = table_note(table, field_text(device, "detail"));
+	r = r == 0 ? add_advice(table, device) : r;
 	r = r == 0 ? add_parole(table, device) : r;
 	r = r == 0 ? add_counters(table, device) : r;
 	return r == 0 ? add_budgets(table, device) : r;
 }
 
-static int add_device(struct table *table, sd_json_variant *device)
+static int add_device(struct table *table, sd_json_variant *device, bool first)
 {
 	const char *codec = field_text(device, "codec");
 	char size[96], rates[288], sessions[24];
@@ -167,7 +221,33 @@ static int add_device(struct table *table, sd_json_variant *device)
 	sizes(size, sizeof(size), device);
 	rate_controls(rates, sizeof(rates), device);
 	r = table_add(table, cells);
+	if (r == 0 && first)
+		r = add_card(table, device);
 	return r == 0 ? add_notes(table, device) : r;
+}
+
+/* Whether a row before this one is of the same device. */
+static bool is_known(sd_json_variant *reply, size_t row, const char *name)
+{
+	for (size_t i = 0; i < row; i++)
+		if (!strcmp(field_text(field_element(reply, "devices", i), "device"), name))
+			return true;
+	return false;
+}
+
+/* All rows of the device whose first row this is. */
+static int add_rows(struct table *table, sd_json_variant *reply, size_t first)
+{
+	const char *name = field_text(field_element(reply, "devices", first), "device");
+	int r = 0;
+
+	for (size_t i = first; r == 0 && i < field_count(reply, "devices"); i++) {
+		sd_json_variant *device = field_element(reply, "devices", i);
+
+		if (!strcmp(field_text(device, "device"), name))
+			r = add_device(table, device, i == first);
+	}
+	return r;
 }
 
 static bool anything_probing(sd_json_variant *reply)
@@ -262,7 +342,8 @@ static int print_devices(struct tool *tool, sd_json_variant *reply)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < field_count(reply, "devices"); i++)
-		r = add_device(&table, field_element(reply, "devices", i));
+		if (!is_known(reply, i, field_text(field_element(reply, "devices", i), "device")))
+			r = add_rows(&table, reply, i);
 	if (r == 0)
 		table_print(&table, stdout);
 	table_clear(&table);

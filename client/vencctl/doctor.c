@@ -13,18 +13,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "client/vencctl/doctor.h"
 #include "client/vencctl/fields.h"
 #include "client/vencctl/tool.h"
 
-#define FINDINGS_MAX 64u /* further ones are left out; an overflow is one itself */
-#define TEXT_MAX 256u
 #define ABI_OF_SCOPES 6u /* Linux 6.12 */
-
-enum state {
-	STATE_GOOD,
-	STATE_NOTE,
-	STATE_BAD,
-};
 
 static const struct {
 	const char *name, *mark;
@@ -33,18 +26,6 @@ static const struct {
 	[STATE_GOOD] = {"good", "ok", COLOUR_GOOD},
 	[STATE_NOTE] = {"note", "--", COLOUR_WARNING},
 	[STATE_BAD] = {"bad", "!!", COLOUR_BAD},
-};
-
-struct finding {
-	char subject[48], text[TEXT_MAX];
-	const char *advice; /* "" where there is nothing to do */
-	enum state state;
-};
-
-struct findings {
-	struct finding finding[FINDINGS_MAX];
-	size_t n;
-	enum state worst;
 };
 
 /* What a kernel may lack; the other walls stand on every kernel, or the child ends. */
@@ -57,8 +38,8 @@ static const struct {
 
 static const char *const always_there[] = {"vencd-front", "vencd-worker", "vencd-stream"};
 
-__attribute__((format(printf, 5, 6))) static void add(struct findings *f, enum state state,
-	const char *subject, const char *advice, const char *format, ...)
+void findings_add(struct findings *f, enum finding_state state, const char *subject,
+	const char *advice, const char *format, ...)
 {
 	struct finding *finding;
 	va_list ap;
@@ -69,7 +50,7 @@ __attribute__((format(printf, 5, 6))) static void add(struct findings *f, enum s
 		return;
 	finding = &f->finding[f->n++];
 	finding->state = state;
-	finding->advice = advice;
+	snprintf(finding->advice, sizeof(finding->advice), "%s", advice);
 	snprintf(finding->subject, sizeof(finding->subject), "%s", subject);
 	va_start(ap, format);
 	vsnprintf(finding->text, sizeof(finding->text), format, ap);
@@ -108,13 +89,13 @@ static void check_kind(struct findings *f, sd_json_variant *row)
 	join(standing, row, "standing");
 	join(missing, row, "missing");
 	if (*missing)
-		add(f, STATE_BAD, kind, advice_of(missing), "lacks a wall: %s; behind: %.150s",
-			missing, standing);
+		findings_add(f, STATE_BAD, kind, advice_of(missing),
+			"lacks a wall: %s; behind: %.150s", missing, standing);
 	else
-		add(f, STATE_GOOD, kind, "", "behind: %.200s (Landlock ABI %llu)", standing,
-			(unsigned long long)abi);
+		findings_add(f, STATE_GOOD, kind, "", "behind: %.200s (Landlock ABI %llu)",
+			standing, (unsigned long long)abi);
 	if (abi > 0 && abi < ABI_OF_SCOPES)
-		add(f, STATE_NOTE, kind, "Linux 6.12 has all of it",
+		findings_add(f, STATE_NOTE, kind, "Linux 6.12 has all of it",
 			"Landlock is of ABI %llu and holds back no signals",
 			(unsigned long long)abi);
 }
@@ -135,10 +116,10 @@ static void check_walls(struct findings *f, sd_json_variant *reply)
 		check_kind(f, field_element(reply, "walls", i));
 	for (size_t i = 0; i < sizeof(always_there) / sizeof(always_there[0]); i++)
 		if (!has_kind(reply, always_there[i]))
-			add(f, STATE_NOTE, always_there[i], "ask again in a moment",
+			findings_add(f, STATE_NOTE, always_there[i], "ask again in a moment",
 				"none has been started yet");
 	join(required, reply, "required");
-	add(f, STATE_GOOD, "RequireWalls", "", "%s",
+	findings_add(f, STATE_GOOD, "RequireWalls", "", "%s",
 		*required ? required : "empty: children go on without a wall that is lacking");
 }
 
@@ -149,35 +130,65 @@ static bool is_for_tests(sd_json_variant *device)
 	return strcmp(field_text(device, "backend"), "null") == 0;
 }
 
+/* Of an encoder that takes no work: whether that is as it should be. */
+static bool is_of_no_concern(const char *state)
+{
+	static const char *const words[] = {"absent", "disabled", "unsupported"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], state) == 0)
+			return true;
+	return false;
+}
+
+static bool is_usable(const char *state)
+{
+	return strcmp(state, "proven") == 0 || strcmp(state, "degraded") == 0;
+}
+
 static void check_device(struct findings *f, sd_json_variant *device)
 {
 	const char *encoder = field_text(device, "encoder"), *state = field_text(device, "state");
 	bool proven = strcmp(state, "proven") == 0;
-	bool wanted = strcmp(state, "absent") != 0 && strcmp(state, "disabled") != 0;
-	enum state unproven = wanted ? STATE_BAD : STATE_NOTE;
+	enum finding_state unproven = is_of_no_concern(state) || is_usable(state) ? STATE_NOTE
+										  : STATE_BAD;
 	const char *more = field_text(device, proven ? "version" : "detail");
 
 	if (is_for_tests(device))
 		return;
-	add(f, proven ? STATE_GOOD : unproven, encoder,
-		proven ? "" : "see `vencctl devices` and the daemon's log", "%s on %s%s%s", state,
-		field_text(device, "device"), *more ? ": " : "", more);
+	findings_add(f, proven ? STATE_GOOD : unproven, encoder, field_text(device, "advice"),
+		"%s on %s%s%.180s", state, field_text(device, "device"), *more ? ": " : "", more);
+}
+
+/* A host may do well without hardware; that it has none, the exit code says. */
+static void check_any(struct findings *f, size_t usable, size_t hardware)
+{
+	if (usable == 0)
+		findings_add(f, STATE_BAD, "encoders", "see SoftwareEncoders in vencd.conf(5)",
+			"none is usable: every request is refused");
+	if (hardware == 0)
+		findings_add(f, STATE_BAD, "hardware", "see the findings about GPUs",
+			"no hardware encoder is usable%s",
+			usable ? ": what is encoded, is encoded on the CPU" : "");
+	else
+		findings_add(f, STATE_GOOD, "hardware", "", "%zu hardware encoders are usable",
+			hardware);
 }
 
 static void check_devices(struct findings *f, sd_json_variant *reply)
 {
-	size_t proven = 0;
+	size_t usable = 0, hardware = 0;
 
 	for (size_t i = 0; i < field_count(reply, "devices"); i++) {
 		sd_json_variant *device = field_element(reply, "devices", i);
 
 		check_device(f, device);
-		proven += !is_for_tests(device) &&
-			strcmp(field_text(device, "state"), "proven") == 0;
+		if (is_for_tests(device) || !is_usable(field_text(device, "state")))
+			continue;
+		usable++;
+		hardware += sd_json_variant_by_key(device, "gpu") != NULL;
 	}
-	if (proven == 0)
-		add(f, STATE_BAD, "encoders", "see SoftwareEncoders in vencd.conf(5)",
-			"none is usable: every request is refused");
+	check_any(f, usable, hardware);
 }
 
 /* All of it */
@@ -190,11 +201,13 @@ static void check_daemon(struct findings *f, struct tool *tool)
 
 	/* Those of the worker are known when something was probed. */
 	r = r ? r : tool_ask(tool, "GetWalls", NULL, &walls);
+	doctor_check_host(f, devices, walls);
 	if (r) {
-		add(f, STATE_BAD, "daemon", "start it, or give the right --socket",
+		findings_add(f, STATE_BAD, "daemon", "start it, or give the right --socket",
 			"does not answer as it should");
 	} else {
-		add(f, STATE_GOOD, "daemon", "", "vencd %s answers at %.100s, runs as uid %llu",
+		findings_add(f, STATE_GOOD, "daemon", "",
+			"vencd %s answers at %.100s, runs as uid %llu",
 			field_text(walls, "version"),
 			tool->private    ? "a private connection"
 				: socket ? socket
@@ -212,7 +225,7 @@ static void check_kernel(struct findings *f)
 	struct utsname host;
 
 	if (uname(&host) == 0)
-		add(f, STATE_GOOD, "kernel", "", "%s %s on %s", host.sysname, host.release,
+		findings_add(f, STATE_GOOD, "kernel", "", "%s %s on %s", host.sysname, host.release,
 			host.machine);
 }
 

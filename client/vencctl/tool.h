@@ -71,6 +71,9 @@ int devices_ask(struct tool *tool, sd_json_variant **ret);
 /* What the encoders of a device (NULL: of all) have proved. Returns an exit code. */
 int devices_print_proofs(struct tool *tool, sd_json_variant *reply, const char *device);
 
+/* What card a row of ListDevices is of, in one line. */
+void devices_describe_card(char *ret, size_t size, sd_json_variant *device);
+
 /* Options of encode for `vencctl encode --help`; lines that end in a newline. */
 extern const char command_encode_help[];
 

@@ -286,7 +286,11 @@ static SD_VARLINK_DEFINE_METHOD(GetWalls,
 	COMMENT("One entry for each kind of child that has been started"),
 	OUT_TYPED(walls, Wall, ARRAY), COMMENT("The setting RequireWalls"),
 	OUT(required, STRING, ARRAY), COMMENT("The user that the daemon and its children run as"),
-	OUT(uid, INT, 0), OUT(version, STRING, 0));
+	OUT(uid, INT, 0), OUT(version, STRING, 0), COMMENT("The setting Hardware"),
+	OUT(hardware, BOOL, 0), COMMENT("Descriptors that the daemon may hold"),
+	OUT(descriptors, INT, 0),
+	COMMENT("LIBVA_DRIVERS_PATH and LIBVA_DRIVER_NAME of the setting DriverEnvironment"),
+	OUT(driversPath, STRING, NULLABLE), OUT(driverName, STRING, NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(Probe, COMMENT("As in ListDevices; absent: all"),
 	IN(device, STRING, NULLABLE), IN(encoder, STRING, NULLABLE));

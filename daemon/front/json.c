@@ -329,7 +329,11 @@ int walls_to_json(const struct wire_walls *m, sd_json_variant **ret)
 	}
 	r = r < 0 ? r
 		  : sd_json_buildo(&v, SD_JSON_BUILD_PAIR_VARIANT("walls", rows),
-			    UNSIGNED("uid", m->uid), STRING("version", VENCD_VERSION));
+			    UNSIGNED("uid", m->uid), STRING("version", VENCD_VERSION),
+			    SD_JSON_BUILD_PAIR_BOOLEAN("hardware", m->hardware != 0),
+			    UNSIGNED("descriptors", m->descriptors));
+	r = r < 0 ? r : text_add(&v, "driversPath", m->drivers_path);
+	r = r < 0 ? r : text_add(&v, "driverName", m->driver_name);
 	sd_json_variant_unref(rows);
 	r = r < 0 ? r : wall_names_add(&v, "required", m->required);
 	if (r < 0) {
