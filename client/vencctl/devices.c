@@ -250,10 +250,19 @@ static int add_rows(struct table *table, sd_json_variant *reply, size_t first)
 	return r;
 }
 
-static bool anything_probing(sd_json_variant *reply)
+/* A probe of what has been proved before keeps nobody from using it, so it is not waited for. */
+static bool is_unknown_yet(sd_json_variant *device)
+{
+	const char *state = field_text(device, "state");
+
+	return field_true(device, "probing") &&
+		(!strcmp(state, "probing") || !strcmp(state, "untested"));
+}
+
+static bool anything_unknown(sd_json_variant *reply)
 {
 	for (size_t i = 0; i < field_count(reply, "devices"); i++)
-		if (field_true(field_element(reply, "devices", i), "probing"))
+		if (is_unknown_yet(field_element(reply, "devices", i)))
 			return true;
 	return false;
 }
@@ -267,7 +276,7 @@ int devices_ask(struct tool *tool, sd_json_variant **ret)
 	for (int tries = PROBE_WAIT_MS / PROBE_STEP_MS;; tries--) {
 		int r = tool_ask(tool, "ListDevices", NULL, ret);
 
-		if (r || tries == 0 || !anything_probing(*ret))
+		if (r || tries == 0 || !anything_unknown(*ret))
 			return r;
 		*ret = sd_json_variant_unref(*ret);
 		poll(NULL, 0, PROBE_STEP_MS);

@@ -4,6 +4,7 @@
 what else they need in /sys, and nothing of it is seen outside.
 """
 
+import glob
 import os
 import pathlib
 import unittest
@@ -53,10 +54,13 @@ class Host(unittest.TestCase):
         """Not even the directories that things are mounted on, where the host had none."""
         bare = ("mount -t tmpfs dev /dev && mount -t tmpfs run /run && mkdir /run/other &&"
                 " mknod -m 666 /dev/null c 1 3 && ln -s null /dev/link && mkdir /dev/shm &&"
-                ' "$@" && find /dev /run /tmp/emulated* -not -path /run/mount -printf "%p %y\\n" 2>/dev/null')
-        inside = "test -c $EMULATED_NODE_a && test -c /dev/link && test -d /run/other && test -d /dev/shm"
+                ' "$@" && find /dev /run -not -path /run/mount -printf "%p %y\\n"')
+        inside = ("test -c $EMULATED_NODE_a && test -c /dev/link &&"
+                  " test -d /run/other && test -d /dev/shm")
+        before = set(glob.glob("/tmp/emulated*"))
         found = self.lines("unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
                            f"{bare}; true", "sh", *strangers.host("a=full"), "sh", "-c", inside)
+        self.assertEqual(set(glob.glob("/tmp/emulated*")) - before, set())
         self.assertEqual(found, {"/dev d", "/dev/null c", "/dev/link l", "/dev/shm d", "/run d",
                                  "/run/other d"})
 
