@@ -238,8 +238,8 @@ static void check_software_cases(const char *encoder)
 }
 
 /*
- * An encoder that is known to do all that the catalogue says of it. The others are tried at all that
- * they can by the contract tests; here they would take minutes more.
+ * An encoder that is known to do all that the catalogue says of it. The others are tried at all
+ * that they can by the contract tests; here they would take minutes more.
  */
 static void test_software_cases(void)
 {
