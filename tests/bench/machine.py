@@ -20,8 +20,10 @@ BUILD = pathlib.Path(VENCD).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
 CORES = len(os.sched_getaffinity(0))
 
-# The defaults, but for what the rows need: a null encoder, and 200 sessions of one user.
-SETTINGS = {"NullEncoder": "yes", "SessionsPerUser": "256", "LogLevel": "warning"}
+# The defaults, but for what the rows need: a null encoder, 200 sessions of one user, and no GPU of
+# the host's own, which is not what they are about.
+SETTINGS = {"NullEncoder": "yes", "SessionsPerUser": "256", "LogLevel": "warning",
+            "Hardware": "no"}
 
 
 def give_up_priority():
@@ -88,18 +90,19 @@ class Use:
 class Daemon:
     """A vencd of its own, on a socket in a temporary directory, with all probes done."""
 
-    def __init__(self):
+    def __init__(self, settings=(), through=()):
+        """With settings besides, started through another program's command line."""
         self.directory = tempfile.TemporaryDirectory(prefix="vencd-bench-")
         path = pathlib.Path(self.directory.name)
         self.socket = path / "socket"
-        config = path / "vencd.conf"
-        settings = {**SETTINGS, "Socket": self.socket}
-        config.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
+        self.config = path / "vencd.conf"
+        settings = {**SETTINGS, "Socket": self.socket, **dict(settings)}
+        self.config.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(path / "notify"))
             notify.settimeout(LIMIT)
             self.process = subprocess.Popen(
-                [VENCD, "--config", config],
+                [*through, VENCD, "--config", self.config],
                 env={**os.environ, "NOTIFY_SOCKET": str(path / "notify")})
             try:
                 while "READY=1" not in notify.recv(4096).decode().split("\n"):

@@ -23,21 +23,28 @@
 #define DRAWN 2u
 #define MARK "FRAME\n"
 
-static void set_size(struct pictures *p, uint32_t width, uint32_t height)
+static void set_size(
+	struct pictures *p, enum vencd_pixel_format format, uint32_t width, uint32_t height)
 {
+	uint32_t chroma = 2 * ((width + 1) / 2); /* bytes of a row of both */
+
 	*p = (struct pictures){.width = width, .height = height};
-	for (int i = 0; i < 3; i++) {
-		p->row_bytes[i] = i ? (width + 1) / 2 : width;
+	p->planes = format == VENCD_FORMAT_NV12 ? 2 : 3;
+	for (uint32_t i = 0; i < p->planes; i++) {
+		p->row_bytes[i] = i ? chroma / (p->planes - 1) : width;
 		p->rows[i] = i ? (height + 1) / 2 : height;
 		p->size += (size_t)p->row_bytes[i] * p->rows[i];
 	}
 }
 
-int pictures_draw(struct pictures *ret, uint32_t width, uint32_t height)
+int pictures_draw(
+	struct pictures *ret, enum vencd_pixel_format format, uint32_t width, uint32_t height)
 {
 	uint8_t *memory;
 
-	set_size(ret, width, height);
+	if (format != VENCD_FORMAT_I420 && format != VENCD_FORMAT_NV12)
+		return -EINVAL;
+	set_size(ret, format, width, height);
 	ret->step = ret->size;
 	ret->n = DRAWN;
 	memory = malloc(DRAWN * ret->size);
@@ -59,7 +66,7 @@ static int read_header(struct pictures *p, const char *text, size_t size)
 		memcpy(line, text, (size_t)(end - text));
 	if (sscanf(line, "YUV4MPEG2 W%u H%u", &width, &height) != 2)
 		return -EINVAL;
-	set_size(p, width, height);
+	set_size(p, VENCD_FORMAT_I420, width, height);
 	p->step = p->size + strlen(MARK);
 	p->first = (const uint8_t *)end + 1 + strlen(MARK);
 	p->n = (size - (size_t)(end + 1 - text)) / p->step;
@@ -89,7 +96,7 @@ void pictures_copy(const struct pictures *pictures, uint64_t number, uint8_t *co
 {
 	const uint8_t *from = pictures->first + number % pictures->n * pictures->step;
 
-	for (int i = 0; i < 3; i++)
+	for (uint32_t i = 0; i < pictures->planes; i++)
 		for (uint32_t y = 0; y < pictures->rows[i]; y++) {
 			memcpy(data[i] + (size_t)y * stride[i], from, pictures->row_bytes[i]);
 			from += pictures->row_bytes[i];

@@ -3,13 +3,16 @@
 #ifndef VENCD_BENCH_PICTURES_H
 #define VENCD_BENCH_PICTURES_H
 
-/* What the bench's programs draw: I420 pictures that were made before the clock starts. */
+/* What the bench's programs draw: pictures that were made before the clock starts. */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/vencd.h"
+
 struct pictures {
 	uint32_t width, height;
+	uint32_t planes; /* 2 or 3 */
 	uint32_t row_bytes[3], rows[3];
 	size_t size;          /* bytes of a picture, its planes without gaps */
 	size_t step;          /* from one picture to the next */
@@ -17,8 +20,9 @@ struct pictures {
 	const uint8_t *first; /* never freed: the process ends with them */
 };
 
-/* A few drawn pictures of the given size, or those of a y4m file. Negative errno. */
-int pictures_draw(struct pictures *ret, uint32_t width, uint32_t height);
+/* A few drawn pictures, I420 or NV12, or those of a y4m file, I420. Negative errno. */
+int pictures_draw(
+	struct pictures *ret, enum vencd_pixel_format format, uint32_t width, uint32_t height);
 int pictures_map(struct pictures *ret, const char *y4m);
 
 /* Copies picture number % n, every byte of it, to planes with these strides. */

@@ -8,10 +8,11 @@
  *
  *	producer [key=value...] [-- PROGRAM ARGUMENT...]
  *
- * Keys: frames, width, height, file=Y4M (instead of drawn pictures; also their size), socket=PATH
- * (to the daemon; else to PROGRAM, else to stdout, and then nothing is printed), codec, backend,
- * latency, speed, quality, gop, rate (nominal frames a second), pace=N (frames a second; 0: none),
- * touch=all|none (none: frames are submitted as they are), out=FILE (packets, back to back).
+ * Keys: frames, width, height, format=i420|nv12, file=Y4M (instead of drawn pictures; also their
+ * size and format), socket=PATH (to the daemon; else to PROGRAM, else to stdout, and then nothing
+ * is printed), codec, backend, latency, speed, quality, gop, rate (nominal frames a
+ * second), pace=N (frames a second; 0: none), touch=all|none (none: frames are submitted as they
+ * are), out=FILE (packets, back to back).
  */
 
 #include <errno.h>
@@ -71,6 +72,7 @@ NUMBER(gop, d.params.gop)
 NAME(codec, d.params.codecs[0], vencd_codec_from_name)
 NAME(backend, d.params.backend, vencd_backend_from_name)
 NAME(latency, d.params.latency, vencd_latency_from_name)
+NAME(format, d.params.format, vencd_pixel_format_from_name)
 
 static void set_file(struct options *o, const char *value)
 {
@@ -99,6 +101,7 @@ static const struct key keys[] = {
 	{"pace", set_pace},
 	{"width", set_width},
 	{"height", set_height},
+	{"format", set_format},
 	{"rate", set_rate},
 	{"speed", set_speed},
 	{"quality", set_quality},
@@ -142,7 +145,7 @@ static void prepare(struct options *o)
 {
 	struct delivery *d = &o->d;
 	int r = o->file ? pictures_map(&d->pictures, o->file)
-			: pictures_draw(&d->pictures, o->width, o->height);
+			: pictures_draw(&d->pictures, d->params.format, o->width, o->height);
 
 	if (r < 0)
 		die(o->file ? o->file : "pictures", r);
@@ -153,7 +156,8 @@ static void prepare(struct options *o)
 		die("memory", ENOMEM);
 	d->params.width = d->pictures.width;
 	d->params.height = d->pictures.height;
-	d->params.format = VENCD_FORMAT_I420;
+	if (o->file)
+		d->params.format = VENCD_FORMAT_I420;
 	d->params.time_base = (struct vencd_rational){1, (int32_t)o->rate};
 	d->params.frame_rate = (struct vencd_rational){(int32_t)o->rate, 1};
 }
@@ -180,7 +184,7 @@ static void print_latencies(const struct delivery *d)
 static void print_result(const struct delivery *d)
 {
 	printf("{\"frames\": %lu, \"packets\": %lu, \"bytes\": %lu, \"slots\": %lu, "
-	       "\"seconds\": %.6f, \"first_ms\": %.3f, \"cpu_s\": %.3f",
+	       "\"seconds\": %.6f, \"first_ms\": %.3f, \"cpu_s\": %.6f",
 		(unsigned long)d->frames, (unsigned long)d->packets, (unsigned long)d->bytes,
 		(unsigned long)d->slots, (double)(d->ended_ns - d->begun_ns) / 1e9,
 		(double)(d->first_ns ? d->first_ns - d->begun_ns : 0) / 1e6, cpu_s());
@@ -199,6 +203,7 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
+	o.d.params.format = VENCD_FORMAT_I420;
 	read_arguments(&o, argv);
 	prepare(&o);
 	if (o.d.socket)

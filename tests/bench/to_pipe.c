@@ -51,7 +51,7 @@ static void write_frames(struct delivery *d, int fd)
 	if (!buffer)
 		die("memory", ENOMEM);
 	planes[0] = buffer;
-	for (int i = 1; i < 3; i++)
+	for (uint32_t i = 1; i < p->planes; i++)
 		planes[i] = planes[i - 1] + (size_t)p->row_bytes[i - 1] * p->rows[i - 1];
 	for (uint64_t i = 0; i < d->frames; i++) {
 		pictures_copy(p, i, planes, p->row_bytes);
