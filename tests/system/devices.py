@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD, CLIP, Daemon, main, run_tool
+from harness import BUILD, CLIP, Daemon, main, run_tool, until
 
 FULL, H264, POLARIS, NVIDIA = (f"pci-0000:0{slot}:00.0" for slot in (1, 2, 3, 4))
 NODE = {id: os.environ.get(f"EMULATED_NODE_{name}", "") for id, name in
@@ -29,9 +29,17 @@ NOBODY = 65534
 REFUSED = 12  # vencctl's exit code
 
 
+def proved(daemon):
+    found = json.loads(run_tool("--socket", daemon.socket, "devices", "--json").stdout)["devices"]
+    unknown = [row for row in found
+               if row.get("probing") or row["state"] in ("untested", "probing")]
+    return found if not unknown else None
+
+
 def rows(daemon):
-    out = run_tool("--socket", daemon.socket, "devices", "--json").stdout
-    return {(row["device"], row["encoder"]): row for row in json.loads(out)["devices"]}
+    """Once all probes have ended: ten encoders prove all that they claim."""
+    found = until(lambda: proved(daemon), "the end of all probes", limit=400)
+    return {(row["device"], row["encoder"]): row for row in found}
 
 
 def encode(daemon, *options, expect=0):
