@@ -7,7 +7,8 @@
  *
  * Of the GPUs that can do it, the one with the least load is taken: what its attempts ask for, in
  * pixels a second, against what it did in its probe. All encoders of a GPU count, since they share
- * its engine. One that is not known yet is waited for only where no other GPU can do it.
+ * its engine. One that has failed at work comes after all that have not. One that is not known yet
+ * is waited for only where no other GPU can do it.
  */
 
 #include "daemon/placement.h"
@@ -165,12 +166,20 @@ struct choice {
 
 _Static_assert(REGISTRY_MAX <= 64, "an entry is a bit");
 
+/* Whether it comes after the other, which was found first. */
+static bool comes_after(const struct encoder_entry *entry, const struct encoder_entry *other)
+{
+	if (!entry->gpu || entry->demoted != other->demoted)
+		return !entry->gpu || entry->demoted;
+	return load_of(entry) >= load_of(other);
+}
+
 static void take(struct choice *choice, const struct encoder_entry *entry,
 	const struct encoder_params *params)
 {
 	choice->usable |= UINT64_C(1) << registry_index(entry);
 	choice->devices++;
-	if (choice->best && (!entry->gpu || load_of(entry) >= load_of(choice->best)))
+	if (choice->best && comes_after(entry, choice->best))
 		return;
 	choice->best = entry;
 	choice->params = *params;
@@ -191,9 +200,10 @@ static void reject_others(struct search *search, const struct choice *choice)
 			reject(search, entry, "its probe has not ended");
 		if (!(choice->usable >> i & 1))
 			continue;
-		snprintf(why, sizeof(why), "load %llu.%llu %%",
+		snprintf(why, sizeof(why), "load %llu.%llu %%%s",
 			(unsigned long long)load_of(entry) / 10,
-			(unsigned long long)load_of(entry) % 10);
+			(unsigned long long)load_of(entry) % 10,
+			entry->demoted ? ", and it has failed at work (demoted)" : "");
 		reject(search, entry, entry->gpu ? why : "comes after it");
 	}
 }

@@ -40,6 +40,8 @@ struct encoder_entry {
 	uint64_t proof_stamp;                /* of registry->proofs, when that changed */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */
+	char failure[64];        /* what it was accused of last: "abandoned in send" */
+	bool demoted;            /* failed at work since all that it claims was proved */
 };
 
 struct registry {

@@ -99,6 +99,24 @@ static void log_strikes(const struct encoder_entry *entry, unsigned n)
 	}
 }
 
+/*
+ * A GPU that fails at work and passes its probe may have got a bad request, or lie in a way that no
+ * probe is long enough for. Nothing tells these apart, so it goes on, behind those that have not
+ * failed, until all that it claims is proved once more.
+ */
+static void demote(struct encoder_entry *entry)
+{
+	if (!entry->gpu)
+		return;
+	entry->demoted = true;
+	entry->row.state = DEVICE_DEGRADED;
+	snprintf(entry->row.detail, sizeof(entry->row.detail),
+		"demoted: a session's attempt ended as %s, though its probe passes; it is taken "
+		"after others until `vencctl probe` or a later proof passes",
+		entry->failure);
+	log_warning("%s: %s", entry->name, entry->row.detail);
+}
+
 static void try_next(struct encoder_entry *entry)
 {
 	if (!entry->probing && blame_try(blame_of(entry), registry_index(entry)) > 0)
@@ -137,6 +155,7 @@ static void judge(struct encoder_entry *entry, enum probing_result result, const
 	case BLAME_STRUCK:
 		entry->row.strikes += tried;
 		log_strikes(entry, tried);
+		demote(entry);
 		break;
 	case BLAME_QUARANTINE_PROBE:
 		quarantine(entry, detail);
@@ -159,6 +178,7 @@ static void prove(struct encoder_entry *entry)
 	entry->row.state = DEVICE_PROVEN;
 	entry->row.detail[0] = '\0';
 	entry->row.parole_us = 0;
+	entry->demoted = false;
 	if (proof_lacks(&entry->proof, lacking, sizeof(lacking))) {
 		entry->row.state = DEVICE_DEGRADED;
 		set_detail(entry, "it claims what it failed at: ", lacking);
@@ -347,6 +367,15 @@ static bool ends_process(enum attempt_end end)
 		end == ATTEMPT_UNRESPONSIVE;
 }
 
+static void note_failure(
+	struct encoder_entry *entry, const struct attempt *attempt, enum attempt_end end)
+{
+	const char *call = slot_call_name(slot_call(attempt->watch.seen));
+
+	snprintf(entry->failure, sizeof(entry->failure), "%s%s%s", attempt_end_name(end),
+		ends_process(end) && call ? " in " : "", ends_process(end) && call ? call : "");
+}
+
 void verdict_accuse(struct attempt *attempt, enum attempt_end end)
 {
 	struct worker *worker = attempt->worker;
@@ -358,6 +387,7 @@ void verdict_accuse(struct attempt *attempt, enum attempt_end end)
 		(ends_process(end) && worker->accused))
 		return;
 	attempt->accused = true;
+	note_failure(entry, attempt, end);
 	worker->accused |= ends_process(end);
 	if (!blame_accuse(&sv->registry.blame, registry_index(entry), worker->uid, attempt->shape))
 		log_warning("%s: a failure of uid %u's is not looked into: too many are",

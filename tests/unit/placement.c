@@ -122,6 +122,33 @@ static void test_load(void)
 	CHECK(choose(0, PLACEMENT_FOUND, 0).encoder == b); /* the default is any */
 }
 
+/* What has failed at work comes after what has not, whatever the load, and before software. */
+static void test_demoted(void)
+{
+	struct encoder_entry *a, *b;
+	struct placement p;
+
+	new_host();
+	a = add("h264_vaapi", &registry->gpu[0], DEVICE_DEGRADED);
+	b = add("h264_vaapi", &registry->gpu[1], DEVICE_PROVEN);
+	add("libx264", NULL, DEVICE_PROVEN);
+	a->demoted = true;
+	b->pixels_used = 5 * HD_60;
+	p = choose(VENCD_BACKEND_ANY, PLACEMENT_FOUND, 0);
+	CHECK(p.encoder == b);
+	CHECK(is_rejected(&p, "h264_vaapi on pci-0000:03:00.0", "demoted"));
+
+	b->demoted = true;
+	CHECK(choose(VENCD_BACKEND_ANY, PLACEMENT_FOUND, 0).encoder == a);
+	a->demoted = false;
+	a->pixels_used = 50 * HD_60;
+	CHECK(choose(VENCD_BACKEND_ANY, PLACEMENT_FOUND, 0).encoder == a);
+
+	b->row.state = DEVICE_BROKEN;
+	a->demoted = true;
+	CHECK(choose(VENCD_BACKEND_ANY, PLACEMENT_FOUND, 0).encoder == a);
+}
+
 /* The codec that the client prefers, be it in software, before another one in hardware. */
 static void test_codec_first(void)
 {
@@ -222,6 +249,7 @@ static void test_many(void)
 int main(void)
 {
 	test_load();
+	test_demoted();
 	test_codec_first();
 	test_waiting();
 	test_own_reach();
