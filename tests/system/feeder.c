@@ -15,11 +15,13 @@
  * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between
  * frames;
  * ready=FD (a byte is written there when the session is open and the frames are submitted);
- * go=FD (is read until end of file before the end= action is taken); uid=N (connects as that user);
- * die_at=N (SIGKILL oneself before the n-th call of the library).
+ * go=FD (is read until end of file before the end= action is taken); until=go (frames are submitted
+ * until then, at most frames=, and ready= is told of the first packet); uid=N (connects as that
+ * user); die_at=N (SIGKILL oneself before the n-th call of the library).
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,6 +57,7 @@ struct feeder {
 	int ready, go;
 	unsigned uid;
 	unsigned die_at, calls;
+	bool until_go;
 	bool ending_done;
 	bool ended;
 	FILE *out;
@@ -156,12 +159,31 @@ static bool feed(struct feeder *f)
 	return true;
 }
 
+static void tell_ready(struct feeder *f)
+{
+	if (f->ready >= 0 && write(f->ready, "r", 1) != 1)
+		die("ready", errno);
+	f->ready = -1;
+}
+
+/* Frames go on until it is told to go: then it has submitted all that there are. */
+static void look_for_go(struct feeder *f)
+{
+	struct pollfd go = {.fd = f->go, .events = POLLIN};
+
+	if (f->packets)
+		tell_ready(f);
+	if (poll(&go, 1, 0) > 0) {
+		f->frames = f->submitted;
+		f->until_go = false;
+	}
+}
+
 static void await_go(struct feeder *f)
 {
 	char byte;
 
-	if (f->ready >= 0 && write(f->ready, "r", 1) != 1)
-		die("ready", errno);
+	tell_ready(f);
 	if (f->go >= 0)
 		while (read(f->go, &byte, 1) > 0)
 			;
@@ -194,6 +216,8 @@ static void run(struct feeder *f)
 		if (f->ended)
 			break;
 		moved |= feed(f);
+		if (f->until_go)
+			look_for_go(f);
 		if (!f->ending_done && f->submitted == f->frames &&
 			(f->rhythm == RHYTHM_BURST || f->packets == f->frames))
 			do_ending(f);
@@ -301,6 +325,11 @@ static void set_end(struct feeder *f, const char *value)
 			f->ending = (enum ending)i;
 }
 
+static void set_until(struct feeder *f, const char *value)
+{
+	f->until_go = strcmp(value, "go") == 0;
+}
+
 static void set_out(struct feeder *f, const char *value)
 {
 	f->out = fopen(value, "we");
@@ -329,6 +358,7 @@ static const struct key keys[] = {
 	{"label", set_label},
 	{"rhythm", set_rhythm},
 	{"end", set_end},
+	{"until", set_until},
 	{"out", set_out},
 };
 

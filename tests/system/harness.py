@@ -94,10 +94,14 @@ class Daemon:
         (path / "notify").chmod(0o777)  # for a daemon of another uid
         self.notify.settimeout(LIMIT)
         self.process = subprocess.Popen(
-            [pathlib.Path(programs) / "vencd", "--config", self.config, *arguments],
+            self.command([pathlib.Path(programs) / "vencd", "--config", self.config, *arguments]),
             stderr=self.log,
             env={**os.environ, "NOTIFY_SOCKET": str(path / "notify"), **(environment or {})})
         self.await_notification("READY=1")
+
+    def command(self, words):
+        """What is started; whatever it is, it becomes the daemon by exec."""
+        return words
 
     def await_notification(self, what):
         end = time.monotonic() + LIMIT
@@ -118,9 +122,12 @@ class Daemon:
                 found.append(int(stat.parent.name))
         return found
 
-    def devices(self):
+    def rows(self):
         out = run_tool("--socket", self.socket, "devices", "--json").stdout
-        return {row["encoder"]: row for row in json.loads(out)["devices"]}
+        return json.loads(out)["devices"]
+
+    def devices(self):
+        return {row["encoder"]: row for row in self.rows()}
 
     def counters(self, encoder="null"):
         return self.devices()[encoder]

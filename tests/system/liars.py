@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The vencd authors
+"""Devices that lie (tests/emulated/README.md has the models) are not listed with what they lie
+about; the one whose lie no probe is long enough for is found out at work.
+"""
+
+import unittest
+
+from gpus import GpuDaemon, skip_without_root
+from harness import main, until
+
+A, B = "01:00.0", "02:00.0"
+SETTINGS = {"FullProof": "", "ProbeBudget": "20s", "OpenBudget": "5s", "EncodeBudget": "3s",
+            "FlushBudget": "5s", "CloseBudget": "5s"}
+
+
+class Liars(unittest.TestCase):
+
+    def setUp(self):
+        skip_without_root(self)
+
+    def proved(self, models, **settings):
+        daemon = GpuDaemon(models, {**SETTINGS, **settings})
+        self.addCleanup(daemon.stop)
+        daemon.await_probes()
+        return daemon
+
+    def refused(self, daemon, **keys):
+        errors = daemon.feed(backend="hardware", frames=1, **keys).refusal()
+        self.assertIn("NoEncoder", errors)
+
+    def test_garbage(self):
+        daemon = self.proved({"a": "garbage"})
+        row = daemon.row(A, "hevc_vaapi")
+        self.assertEqual(row["state"], "broken", row)
+        self.assertTrue(row["detail"], row)
+        self.refused(daemon, codec="hevc")
+        for encoder in ("h264_vaapi", "av1_vaapi"):  # of which it gives what it says
+            self.assertEqual(daemon.row(A, encoder)["state"], "proven")
+
+    def test_hang_at_the_first_p_picture(self):
+        daemon = self.proved({"a": "hang-p"}, ProbeBudget="8s")
+        for encoder, codec in (("h264_vaapi", "h264"), ("hevc_vaapi", "hevc"),
+                               ("av1_vaapi", "av1")):
+            row = daemon.row(A, encoder)
+            self.assertEqual(row["state"], "broken", row)
+            self.assertIn("did not return", row["detail"])
+            self.refused(daemon, codec=codec)
+
+    def test_small(self):
+        """It says 16x16, and takes nothing below 145x49."""
+        daemon = self.proved({"a": "small"}, FullProof="hardware")
+        for encoder in ("h264_vaapi", "hevc_vaapi", "av1_vaapi"):
+            row = daemon.row(A, encoder)
+            self.assertIn(row["state"], ("proven", "degraded"), row)
+            self.assertGreaterEqual(row["minWidth"], 145, row)
+            self.assertGreaterEqual(row["minHeight"], 49, row)
+        errors = daemon.feed(backend="hardware", codec="h264", frames=1, width=64,
+                             height=64).refusal()
+        self.assertIn("64", errors)
+
+    def test_bad_b(self):
+        """What comes in the wrong order is no B frame that anybody gets."""
+        daemon = self.proved({"a": "bad-b"}, FullProof="hardware")
+        row = daemon.row(A, "h264_vaapi")
+        self.assertEqual(row["state"], "degraded", row)
+        self.assertIn("b frames", row["detail"].lower())
+        report = daemon.feed(backend="hardware", codec="h264", frames=12).result()["report"]
+        self.assertEqual(report["outcome"], "complete", report)
+        self.assertEqual(report["attempts"][0]["reorder"], 0, report)
+
+    def test_tired(self):
+        """It passes its probes, and hangs at the 300th picture."""
+        daemon = self.proved({"a": "tired", "b": "full"})
+        keys = {"backend": "hardware", "codec": "h264", "width": 160, "height": 96}
+        self.assertEqual(daemon.row(A, "h264_vaapi")["state"], "proven")
+        report = daemon.feed(frames=310, **keys).result()["report"]
+        attempt = report["attempts"][0]
+        self.assertTrue(attempt["device"].endswith(A), attempt)
+        self.assertEqual(report["outcome"], "truncated", report)
+        self.assertEqual(attempt["end"], "abandoned", attempt)
+        self.assertIn(attempt["call"], ("send", "receive"))
+        self.assertGreater(report["framesEncoded"], 250)
+        row = until(lambda: (r := daemon.row(A, "h264_vaapi"))["state"] == "degraded" and r,
+                    "it is demoted")
+        self.assertIn("demoted", row["detail"])
+        self.assertIn(f"abandoned in {attempt['call']}", row["detail"])
+        self.assertIn("demoted", daemon.table())
+        # The next one goes elsewhere, and its report says why.
+        report = daemon.feed(frames=310, **keys).result()["report"]
+        self.assertEqual(report["outcome"], "complete", report)
+        self.assertTrue(report["attempts"][0]["device"].endswith(B), report)
+        self.assertIn("demoted", " ".join(report["attempts"][0]["rejected"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The vencd authors
+"""The fault matrix of the VA driver: every entry point that the encode path uses, every mode.
+
+GPU a encodes H.264 alone and is the one whose sessions fail; GPU b has all but that, since the
+deny-list has it for a Polaris. So the codec says where a session goes, whatever the load. From
+before the first fault until after the last a healthy session runs on each. A session has a display
+of its own, and what stands in the file of devices when that is made holds for it alone: a case
+writes its fault there, lets its session open, and the next case may have the file.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import tempfile
+import threading
+import unittest
+from typing import NamedTuple
+
+from gpus import GpuDaemon, skip_without_root
+from harness import main, until
+from media import count_decoded
+
+BUDGET_MS = int(os.environ.get("VENCD_VAAPI_BUDGET_MS", "2000"))  # every call's; more on a busy host
+BUDGETS = {name: f"{BUDGET_MS}ms"
+           for name in ("OpenBudget", "EncodeBudget", "FlushBudget", "CloseBudget")}
+SETTINGS = {**BUDGETS, "FullProof": "", "ProbeBudget": "60s"}  # what is shown here is no proof
+FRAMES = 12
+OPENED = "run-/Initialize:1:print"  # says that a session has its display
+GPUS = {"a": "h264-only", "b": f"full,1002:67df,amdgpu;{OPENED}"}
+A, B = "01:00.0", "02:00.0"
+ENCODE = ("send", "receive")
+OPENING = ("device", "frames", "codec", "open")
+CLOSING = ("free-codec", "free-frames", "free-device", "close")
+
+
+class Point(NamedTuple):
+    """An entry point, which of its calls, the slot's calls that it may be in, and what an error
+    there does: "error" ends the attempt, "complete" is nothing that libavcodec or libva tells."""
+    entry: str
+    n: int
+    calls: tuple
+    error: str = "error"
+
+
+POINTS = (
+    Point("Constructor", 1, ("device",), None),
+    Point("Initialize", 1, ("device",)),
+    Point("QueryConfigProfiles", 1, ("device",)),
+    Point("GetConfigAttributes", 1, ("device",)),
+    Point("CreateConfig", 1, ("device",)),
+    Point("QuerySurfaceAttributes", 1, ("device",)),
+    Point("DestroyConfig", 1, ("device",), "complete"),
+    Point("QueryImageFormats", 1, ("device",)),
+    Point("CreateSurfaces", 1, ("frames",)),
+    Point("DeriveImage", 1, ("frames",), "complete"),
+    Point("QueryConfigProfiles", 2, ("codec",)),
+    Point("CreateConfig", 2, ("codec",)),
+    Point("CreateContext", 1, ("codec",)),
+    Point("SyncBuffer", 1, ("codec",), "complete"),
+    Point("CreateSurfaces", 4, ("surface",) + ENCODE),
+    Point("SyncSurface", 3, ("upload",)),
+    Point("DeriveImage", 4, ("upload",)),
+    Point("MapBuffer", 1, ("upload",)),
+    Point("UnmapBuffer", 1, ("upload",)),
+    Point("DestroyImage", 3, ("upload",), "complete"),
+    Point("CreateBuffer", 5, ENCODE),
+    Point("BeginPicture", 3, ENCODE),
+    Point("RenderPicture", 5, ENCODE),
+    Point("EndPicture", 3, ENCODE),
+    Point("DestroyBuffer", 3, ENCODE),
+    Point("SyncBuffer", 4, ENCODE),
+    Point("MapBuffer", 7, ENCODE + ("upload",)),
+    Point("SyncBuffer", FRAMES + 1, ("flush",)),
+    Point("DestroyContext", 1, ("free-codec",), "complete"),
+    Point("DestroySurfaces", 1, ("free-codec",), "complete"),
+    Point("Terminate", 1, ("free-device",), "complete"),
+)
+
+ENDS = {"hang": "abandoned", "late": "abandoned", "crash": "crashed", "error": "error"}
+
+
+class Case(NamedTuple):
+    point: Point
+    mode: str
+
+    def script(self):
+        argument = {"late": f":{2 * BUDGET_MS + 1000}", "slow": ":100"}.get(self.mode, "")
+        return f"run-/{self.point.entry}:{self.point.n}:{self.mode}{argument}"
+
+    def is_harmless(self):
+        return self.mode == "slow" or self.mode == "error" and self.point.error == "complete"
+
+
+class Matrix(unittest.TestCase):
+
+    def setUp(self):
+        skip_without_root(self)
+        folder = tempfile.TemporaryDirectory(prefix="vencd-vaapi-")
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name)
+        self.opening = threading.Lock()
+
+    def opened(self):
+        """How many sessions have come as far as the driver, by what it says."""
+        return len(re.findall(r"(?:Initialize|Constructor) 1: ",
+                              self.daemon.messages()))
+
+    def feed(self, script, name, **keys):
+        """A session on GPU a whose display has that script, and no other display has."""
+        keys = {"backend": "hardware", "codec": "h264", **keys}
+        # The first fault that fits is played, so this line is said where the fault is another's.
+        with self.opening:
+            before = self.opened()
+            self.daemon.change(a=f"h264-only;{script};{OPENED}")
+            feeder = self.daemon.feed(out=self.path / name, **keys)
+            until(lambda: self.opened() > before or feeder.process.poll() is not None,
+                  f"the driver is asked, for {script}")
+        return feeder
+
+    def run_case(self, number, case):
+        """What is wrong with its report or its output; None is nothing."""
+        name = f"{number}.h264"
+        result = self.feed(case.script(), name, frames=FRAMES).result()
+        report = result["report"]
+        try:
+            self.check(case, result, report, report["attempts"][0])
+            if report["framesEncoded"]:
+                self.assertEqual(count_decoded(self.path / name), report["framesEncoded"])
+        except AssertionError as error:
+            return f"{case}: {error}\n{report}"
+        return None
+
+    def check(self, case, result, report, attempt):
+        self.assertTrue(attempt["device"].endswith(A), attempt)
+        self.assertEqual(report["framesCancelled"], 0)
+        self.assertEqual(result["packets"], report["packets"])
+        self.assertEqual(result["contiguous"], report["framesEncoded"])
+        if case.is_harmless():
+            self.assertEqual(report["outcome"], "complete")
+            return
+        self.check_outcome(case, report)
+        self.check_end(case, attempt)
+
+    def check_outcome(self, case, report):
+        if set(case.point.calls) & set(CLOSING):
+            self.assertEqual(report["outcome"], "degraded")
+            self.assertEqual(report["framesEncoded"], FRAMES)
+        elif set(case.point.calls) & set(OPENING):
+            self.assertEqual(report["outcome"], "failed")
+            self.assertEqual(report["framesEncoded"], 0)
+        else:
+            self.assertIn(report["outcome"], ("truncated", "failed"))
+            self.assertLess(report["framesEncoded"], FRAMES)
+
+    def check_end(self, case, attempt):
+        self.assertEqual(attempt["end"], ENDS[case.mode])
+        if case.mode == "error":
+            self.assertIn(attempt["call"], ("open", "send", "receive", "flush"))
+            self.assertTrue(attempt["text"])
+            return
+        self.assertIn(attempt["call"], case.point.calls)
+        if case.mode == "crash":
+            self.assertEqual(attempt["signal"], 11)
+            return
+        self.assertGreaterEqual(attempt["waitedMs"], BUDGET_MS)
+        self.assertLessEqual(attempt["waitedMs"], BUDGET_MS + 1000)
+        self.assertEqual(attempt["budgetMs"], BUDGET_MS)
+        self.assertEqual(attempt["leaked"]["threads"], 1)
+
+    def start_healthy(self):
+        """One on each GPU, which make twenty frames a second until they are told to end."""
+        keys = {"frames": 100000, "until": "go", "pause_ms": 50, "width": 160, "height": 96}
+        healthy = {
+            "same.h264": self.feed("", "same.h264", **keys),
+            "other.hevc": self.feed("", "other.hevc", **{**keys, "codec": "hevc"}),
+        }
+        for feeder in healthy.values():
+            feeder.await_ready()
+        return healthy
+
+    def end_healthy(self, healthy):
+        for name, feeder in healthy.items():
+            result = feeder.result()
+            report = result["report"]
+            self.assertEqual(report["outcome"], "complete", report)
+            self.assertTrue(report["attempts"][0]["device"].endswith(
+                A if name == "same.h264" else B))
+            self.assertEqual(result["contiguous"], result["submitted"])
+            self.assertEqual(count_decoded(self.path / name), result["submitted"])
+
+    def check_counters(self, abandoned, crashed):
+        def settled():
+            row = self.daemon.row(A, "h264_vaapi")
+            return row if row["reclaimed"] == abandoned else None
+        row = until(settled, f"{abandoned} workers are reclaimed")
+        self.assertEqual((row["abandoned"], row["crashed"]), (abandoned, crashed), row)
+        for key in ("tainted", "tombstones", "leakedThreads", "leakedFds", "leakedBytes"):
+            self.assertEqual(row[key], 0, row)
+        for row in self.daemon.rows():
+            if row["device"].endswith(B):
+                self.assertEqual((row["abandoned"], row["crashed"], row["state"]),
+                                 (0, 0, "disabled" if row["codec"] == "h264" else "proven"), row)
+
+    def run_matrix(self, cases, abandoned=0, crashed=0):
+        with GpuDaemon(GPUS, SETTINGS) as self.daemon:
+            self.daemon.await_probes()
+            healthy = self.start_healthy()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                wrong = list(filter(None, pool.map(self.run_case, range(len(cases)), cases)))
+            self.end_healthy(healthy)
+            self.assertFalse(wrong, "\n\n".join(wrong))
+            self.check_counters(abandoned, crashed)
+
+    def test_hang(self):
+        self.run_matrix([Case(point, "hang") for point in POINTS], abandoned=len(POINTS))
+
+    def test_late(self):
+        self.run_matrix([Case(point, "late") for point in POINTS], abandoned=len(POINTS))
+
+    def test_crash(self):
+        self.run_matrix([Case(point, "crash") for point in POINTS], crashed=len(POINTS))
+
+    def test_slow(self):
+        """Three times slower than real time is not wedged."""
+        entries = dict.fromkeys(point.entry for point in POINTS)
+        self.run_matrix([Case(Point(entry, "*" if entry != "Constructor" else 1, ()), "slow")
+                         for entry in entries])
+
+    def test_error(self):
+        self.run_matrix([Case(point, "error") for point in POINTS if point.error])
+
+
+class Lock(unittest.TestCase):
+
+    def test_an_open_that_holds_the_codec_mutex(self):
+        """libavcodec has one mutex in a process for all opens of SVT-AV1, VA-API and others."""
+        skip_without_root(self)
+        software = ({"codec": "av1", "speed": 13}, {"codec": "h264", "speed": 13})
+        settings = {**SETTINGS, "SoftwareEncoders": "svtav1 libx264", "OpenBudget": "15s"}
+        for call in ("CreateContext", "SyncBuffer"):
+            with self.subTest(call), GpuDaemon({"a": "h264-only"}, settings) as daemon:
+                daemon.await_probes()
+                daemon.change(a=f"h264-only;run-/{call}:1:hang")
+                sick = daemon.feed(backend="hardware", codec="h264", frames=FRAMES)
+                until(lambda: f"{call} 1: hang" in daemon.messages(), "the open hangs")
+                for keys in software:
+                    report = daemon.feed(backend="software", frames=3, **keys).result()["report"]
+                    self.assertEqual(report["outcome"], "complete", report)
+                self.assertIsNone(sick.process.poll(), "it was over before software was")
+                attempt = sick.result()["report"]["attempts"][0]
+                self.assertEqual((attempt["end"], attempt["call"]), ("abandoned", "codec"))
+                for keys in software:
+                    report = daemon.feed(backend="software", frames=3, **keys).result()["report"]
+                    self.assertEqual(report["outcome"], "complete", report)
+
+
+if __name__ == "__main__":
+    main()
