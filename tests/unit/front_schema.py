@@ -57,7 +57,7 @@ def check_full(report):
     check(attempt["leaked"] == {"threads": 1, "fds": 12, "bytes": 2**33}, "wrong leaks")
     check(attempt["call"] == "flush" and attempt["callFrame"] == 110, "wrong call")
     check(attempt["waitedMs"] == 5100 and attempt["budgetMs"] == 5000, "wrong times")
-    check(len(attempt["rejected"]) == 4, "a rejected encoder is missing")
+    check(len(attempt["rejected"]) == 8, "a rejected encoder is missing")
     check(attempt["text"].startswith("line one\nline two ?("), "text is not kept or not cleaned")
     check(attempt["forensics"] == {
         "inspected": "in call", "tid": 4713, "thread": "run-7", "state": "D (disk sleep)",
