@@ -64,7 +64,7 @@ class Liars(unittest.TestCase):
         daemon = self.proved({"a": "bad-b"}, FullProof="hardware")
         row = daemon.row(A, "h264_vaapi")
         self.assertEqual(row["state"], "degraded", row)
-        self.assertIn("b frames", row["detail"].lower())
+        self.assertIn("b-frames", row["detail"].lower())
         report = daemon.feed(backend="hardware", codec="h264", frames=12).result()["report"]
         self.assertEqual(report["outcome"], "complete", report)
         self.assertEqual(report["attempts"][0]["reorder"], 0, report)
