@@ -184,7 +184,7 @@ class Outputs(MediaTest):
         output = self.path / "limited.mkv"
         with Daemon() as daemon:  # of its own: the limit is vencctl's alone
             result = self.encode(source, output, "--codec", "h264", outcome="truncated",
-                                 daemon=f"--socket={daemon.socket}",
+                                 daemon=("--socket", daemon.socket),
                                  preexec_fn=lambda: resource.setrlimit(
                                      resource.RLIMIT_FSIZE, (limit, limit)))
         self.assertIn("File too large", result["delivery"]["text"])
