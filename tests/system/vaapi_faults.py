@@ -22,7 +22,8 @@ from gpus import GpuDaemon, skip_without_root
 from harness import main, until
 from media import count_decoded
 
-BUDGET_MS = int(os.environ.get("VENCD_VAAPI_BUDGET_MS", "2000"))  # every call's; more on a busy host
+# Of every call; more on a busy host.
+BUDGET_MS = int(os.environ.get("VENCD_VAAPI_BUDGET_MS", "2000"))
 BUDGETS = {name: f"{BUDGET_MS}ms"
            for name in ("OpenBudget", "EncodeBudget", "FlushBudget", "CloseBudget")}
 SETTINGS = {**BUDGETS, "FullProof": "", "ProbeBudget": "60s"}  # what is shown here is no proof
