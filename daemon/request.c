@@ -413,10 +413,13 @@ static void on_renew(struct front *front, const struct wire_renew *renew)
 		found++;
 		verdict_renew(entry);
 	}
-	if (found)
-		child_send(front->child, &done, NULL, 0);
-	else
+	if (!found) {
 		refuse_no_device(front, renew);
+		return;
+	}
+	/* Who asks for the devices next finds them at their probes. */
+	front_push_devices(front);
+	child_send(front->child, &done, NULL, 0);
 }
 
 void request_handle(struct front *front, const union wire_message *message)

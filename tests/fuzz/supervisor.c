@@ -326,8 +326,8 @@ static void speak(struct child *child)
 	case WIRE_PROBE_CASE:
 		m.probe_case.evidence.state = fuzz_byte(&program) % (PROOF_STATE_MAX + 2);
 		m.probe_case.evidence.status = fuzz_byte(&program) % (ENCODER_STATUS_MAX + 2);
-		m.probe_case.evidence.asked.width = fuzz_byte(&program) << 24;
-		m.probe_case.evidence.asked.height = fuzz_byte(&program) << 24;
+		m.probe_case.evidence.asked.width = (uint32_t)fuzz_byte(&program) << 24;
+		m.probe_case.evidence.asked.height = (uint32_t)fuzz_byte(&program) << 24;
 		break;
 	default:
 		break;
