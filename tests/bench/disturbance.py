@@ -4,8 +4,9 @@
 
 The attackers are eleven busy programs. What they take from the others by computing, any eleven
 programs would: that is for the host to share out between its users, and no matter of vencd's. So
-they are measured twice, with a share of the processors that is their user's, as a host with a slice
-for each user gives them, and as eleven programs beside everything else.
+they are measured three times: with a share of the processors that is their user's, as a host with a
+slice for each user gives them; as eleven programs beside everything else; and as the same eleven at
+another vencd, which costs the processors as much and ours nothing.
 """
 import os
 import pathlib
@@ -73,11 +74,25 @@ class Attackers:
         return total
 
 
+class Both:
+    """Two daemons, as one that a turn waits for and counts."""
+
+    def __init__(self, *daemons):
+        self.daemons = daemons
+
+    def settle(self):
+        for daemon in self.daemons:
+            daemon.settle()
+
+    def cpu_ticks(self):
+        return sum(daemon.cpu_ticks() for daemon in self.daemons)
+
+
 class Turns:
     """The sides of the row, and what was computed for whom meanwhile."""
 
-    def __init__(self, daemon, group):
-        self.daemon, self.group = daemon, group
+    def __init__(self, daemon, other, group):
+        self.daemon, self.other, self.group = daemon, other, group
         self.shares = {"the attackers": [], "the supervisor": [], "all of vencd": []}
 
     def quiet(self):
@@ -97,8 +112,13 @@ class Turns:
                 self.shares[name].append((new - old) / machine.TICKS / seconds)
         return result
 
+    def elsewhere(self):
+        with Attackers(self.other, None):
+            return self.quiet()
+
     def sides(self):
         sides = {"quiet": self.quiet, "same": lambda: self.beside(None)}
+        sides["elsewhere"] = self.elsewhere
         return sides | ({"own": lambda: self.beside(self.group)} if self.group else {})
 
     def computed(self):
@@ -113,10 +133,11 @@ def disturbance(bench):
         return
     group = machine.CpuGroup()
     try:
-        with machine.Daemon() as daemon:
-            os.chmod(daemon.directory.name, 0o755)
-            turns = Turns(daemon, group)
-            found = bench.in_turns(daemon, turns.sides())
+        with machine.Daemon() as daemon, machine.Daemon() as other:
+            for attacked in (daemon, other):
+                os.chmod(attacked.directory.name, 0o755)
+            turns = Turns(daemon, other, group)
+            found = bench.in_turns(Both(daemon, other), turns.sides())
     finally:
         group.remove()
     if group:
@@ -126,4 +147,6 @@ def disturbance(bench):
         bench.facts[f"{what} with a CPU share of its own"] = "not measured: no cgroup can be made"
     bench.rows.append(Row(f"{what} at the same priority", "ms", found["same"], found["quiet"],
                           "quiet"))
+    bench.rows.append(Row(f"{what} at the same priority", "ms", found["same"], found["elsewhere"],
+                          "one at another vencd"))
     bench.facts["beside a hostile user, CPU time of one core"] = turns.computed()

@@ -75,7 +75,8 @@ def render(result, rows):
     host = result["machine"]
     head = ["what", "unit", "vencd", "against", "", "ratio", "wanted", "holds"]
     lines = ["", f"{host['cpu']}, {host['cores']} cores, Linux {host['kernel']}; "
-             f"FFmpeg {host['ffmpeg']}, SVT-AV1 {host['svtav1']}",
+             f"FFmpeg {host['ffmpeg']}, SVT-AV1 {host['svtav1']}; "
+             f"{host['fault_us']} us of CPU time a page fault",
              f"{result['rounds']} rounds in turns; median, and half of what they lie apart", ""]
     lines[-1:] = disturbance(result) + [""]
     lines += columns([head, *map(line_of, rows)])

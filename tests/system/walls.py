@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -270,9 +271,11 @@ class Hygiene(unittest.TestCase):
         """What the kernel says of each child, and of the supervisor."""
         with Daemon(ONE) as daemon:
             daemon.devices()
+            until(lambda: not daemon.children("vencd-stream"), "the trial's end")
             for pid in daemon.children():
+                # It is the last of its walls; one that has just begun is behind none yet.
+                until(lambda: status(pid, "Seccomp") == "2", "its filter", 10)
                 self.assertEqual(status(pid, "NoNewPrivs"), "1")
-                self.assertEqual(status(pid, "Seccomp"), "2")
                 self.assertEqual(int(status(pid, "CapPrm"), 16), 0)
                 self.assertGreaterEqual(
                     int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()), 500)
@@ -294,19 +297,40 @@ class Hygiene(unittest.TestCase):
             with Daemon({**ONE, "Socket": home / "socket"}, programs=directory) as daemon:
                 daemon.socket = home / "socket"
                 daemon.devices()
+                until(lambda: not daemon.children("vencd-stream"), "the trial's end")
                 for pid in [daemon.process.pid, *daemon.children()]:
                     self.assertEqual(status(pid, "Uid").split()[0], str(user))
                     self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0, pid)
 
     def test_descriptors(self):
-        """Standard ones, the wire, and what the child has made itself."""
+        """Standard ones, the wire, and what the child has made itself; nothing of the session that
+        the supervisor held when it was started.
+        """
         with Daemon({**ONE, "WarmWorkers": 2}) as daemon:
             daemon.devices()
-            until(lambda: len(daemon.children("vencd-worker")) >= 2, "workers")
             until(lambda: not daemon.children("vencd-stream"), "the trial's end")
-            for program in ("vencd-front", "vencd-worker"):
-                for pid in daemon.children(program):
-                    self.check_descriptors(pid)
+            feeder = daemon.feed(frames=3)
+            feeder.await_ready()
+            before = self.idle_workers(daemon)
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            after = until(lambda: len(pids := self.idle_workers(daemon) - before) >= 1 and pids,
+                          "workers in their place")
+            held = {target for target in fds(daemon.process.pid).values()
+                    if target.startswith(("socket:", "pipe:", "/memfd:"))}
+            self.assertTrue(held)
+            for pid in [*after, *daemon.children("vencd-front")]:
+                self.check_descriptors(pid)
+                self.assertEqual(held & set(fds(pid).values()), set(), pid)
+            feeder.result()
+
+    def idle_workers(self, daemon):
+        def is_idle(pid):
+            try:
+                return not session_mappings(pid)
+            except OSError:  # it has just ended
+                return False
+        return set(filter(is_idle, daemon.children("vencd-worker")))
 
     def check_descriptors(self, pid):
         found = fds(pid)
