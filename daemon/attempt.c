@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "daemon/log.h"
+#include "daemon/placement.h"
 #include "daemon/supervisor.h"
 
 static struct attempt_report *attempt_report(struct attempt *attempt)
@@ -99,12 +100,18 @@ void attempt_note_walls(struct attempt *attempt)
 		attempt_report(attempt)->walls = attempt->worker->walls.standing;
 }
 
-/* What a session asks of its encoder; where nobody said how many frames a second, 25. */
-static uint64_t load_of(uint64_t pixels, struct vencd_rational rate)
+/*
+ * What a session asks of its encoder, in pixels a second; where nobody said how many frames a
+ * second, 25. One fills its encoder at the most: the rate is no more than its client's word.
+ */
+static uint64_t load_of(
+	const struct encoder_entry *entry, uint64_t pixels, struct vencd_rational rate)
 {
-	if (rate.num == 0 || rate.den == 0)
-		return pixels * 25;
-	return (uint64_t)((unsigned __int128)pixels * (uint32_t)rate.num / (uint32_t)rate.den);
+	unsigned __int128 load = (unsigned __int128)pixels * 25;
+
+	if (rate.num > 0 && rate.den > 0)
+		load = (unsigned __int128)pixels * (uint32_t)rate.num / (uint32_t)rate.den;
+	return (uint64_t)(load < placement_rate(entry) ? load : placement_rate(entry));
 }
 
 static struct encoder_entry *entry_of(const struct worker *worker)
@@ -132,7 +139,8 @@ int attempt_start(struct session *session, struct worker *worker, const struct w
 	attempt->ring = ring;
 	attempt->pixels = (uint64_t)session->layout.width * session->layout.height;
 	attempt->memory = session->memory;
-	attempt->load = load_of(attempt->pixels, start->params.request.frame_rate);
+	attempt->load = load_of(
+		entry_of(worker), attempt->pixels, start->params.request.frame_rate);
 	attempt->shape = blame_shape_of(&start->params);
 	attempt->watch.cpu_ns = child_cpu_ns(worker->child);
 	message.pixel_rate = pixel_share(worker->supervisor, session->uid, 1);

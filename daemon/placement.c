@@ -28,6 +28,7 @@ struct search {
 	struct placement *placement;
 	unsigned rejected, devices; /* devices that could do it */
 	bool unsupported;           /* placement->refusal holds a candidate's own refusal */
+	bool demoted;               /* a candidate may have less to do, but has failed at work */
 	bool closed; /* a candidate could do it, but takes no work, or none of this uid's */
 };
 
@@ -140,7 +141,12 @@ static int try_entry(struct search *search, const struct encoder_entry *entry,
 	return -ENOENT;
 }
 
-/* In thousandths of what the device can do; 1000 and more: it is full. */
+uint64_t placement_rate(const struct encoder_entry *entry)
+{
+	return entry->pixel_rate ? entry->pixel_rate : PIXEL_RATE_ASSUMED;
+}
+
+/* In thousandths of what the device can do. */
 static uint64_t load_of(const struct encoder_entry *entry)
 {
 	const struct registry *registry = entry->registry;
@@ -148,10 +154,10 @@ static uint64_t load_of(const struct encoder_entry *entry)
 
 	for (unsigned i = 0; i < registry->entries; i++) {
 		const struct encoder_entry *e = &registry->entry[i];
-		uint64_t rate = e->pixel_rate ? e->pixel_rate : PIXEL_RATE_ASSUMED;
 
 		if (e->gpu == entry->gpu && e->limits->backend == entry->limits->backend)
-			load += (uint64_t)((unsigned __int128)e->pixels_used * 1000 / rate);
+			load += (uint64_t)((unsigned __int128)e->pixels_used * 1000 /
+				placement_rate(e));
 	}
 	return load;
 }
@@ -204,6 +210,7 @@ static void reject_others(struct search *search, const struct choice *choice)
 			(unsigned long long)load_of(entry) / 10,
 			(unsigned long long)load_of(entry) % 10,
 			entry->demoted ? ", and it has failed at work (demoted)" : "");
+		search->demoted = search->demoted || entry->demoted;
 		reject(search, entry, entry->gpu ? why : "comes after it");
 	}
 }
@@ -315,7 +322,7 @@ static void say_picked(const struct search *search, uint32_t codec, bool later)
 
 	if (p->encoder->gpu)
 		snprintf(load, sizeof(load), ", %sload %llu.%llu %%",
-			search->devices > 1 ? "least busy GPU, " : "",
+			search->devices > 1 && !search->demoted ? "least busy GPU, " : "",
 			(unsigned long long)load_of(p->encoder) / 10,
 			(unsigned long long)load_of(p->encoder) % 10);
 	snprintf(p->why.picked, sizeof(p->why.picked), "%s %s encoder for %s%s",

@@ -38,6 +38,9 @@ struct placement {
 	struct vencd_refusal refusal;        /* REFUSED */
 };
 
+/* Pixels a second that the encoder does: measured in its probe, or else assumed. */
+uint64_t placement_rate(const struct encoder_entry *entry);
+
 enum placement_result placement_choose(
 	const struct registry *registry, const struct placement_ask *ask, struct placement *ret);
 

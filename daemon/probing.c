@@ -11,8 +11,8 @@
  * the deadline is that of one case, and what is kept is which one did not end. All cases are tried
  * once; a probe that only asks whether the encoder still works has the first one alone.
  *
- * At most ProbesAtOnce of those that try everything run at once, in the registry's order; one that
- * is asked whether it still works is asked at once.
+ * At most ProbesAtOnce of those that try everything run at once, one on a GPU, in the registry's
+ * order; one that is asked whether it still works is asked at once.
  *
  * A software encoder on a loaded host is slow, not wedged: as long as its probe burns CPU, the
  * deadline is put off, up to SoftwareCallCap.
@@ -27,7 +27,7 @@
 
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
-#include "hw/deny.h"
+#include "hw/words.h"
 
 #define BUDGET_PIXELS (UINT64_C(1920) * 1080)
 #define BUSY_PART 100u /* a probe that used this part of its time as CPU time is at work */
@@ -50,7 +50,7 @@ static void keep_proof(struct probing *probing, enum probing_result result)
 {
 	struct encoder_entry *entry = probing->entry;
 
-	if (probing->proof.n == 0)
+	if (probing->proof.n == 0 || (result == PROBING_UNSETTLED && entry->proved))
 		return;
 	if (probing->depth == PROOF_DEPTH_ALL || !entry->proved)
 		entry->proof = probing->proof;
@@ -61,7 +61,10 @@ static void keep_proof(struct probing *probing, enum probing_result result)
 	entry->proof_stamp = ++entry->registry->proofs;
 }
 
-/* The probe is over, well or not: its process is of no more use. */
+/*
+ * The probe is over, well or not: its process is of no more use. One that did not survive trying
+ * everything has to, before anything but its first case is believed again.
+ */
 static void over(struct probing *probing, enum probing_result result, const char *detail)
 {
 	struct encoder_entry *entry = probing->entry;
@@ -72,6 +75,9 @@ static void over(struct probing *probing, enum probing_result result, const char
 	probing->deadline = sd_event_source_disable_unref(probing->deadline);
 	child_kill(probing->child);
 	keep_proof(probing, result);
+	entry->tried = probing->depth;
+	if (probing->depth == PROOF_DEPTH_ALL && result == PROBING_FAILED)
+		entry->proved = 0;
 	verdict_probed(entry, result, detail);
 	start_waiting(entry->registry);
 }
@@ -103,20 +109,20 @@ static enum probing_result result_of(const struct encoder_entry *entry, uint32_t
 								   : PROBING_FAILED;
 }
 
+/* A look at the base alone says nothing new of one that has been proved. */
 static void note_passed(struct probing *probing, const struct wire_probed *probed)
 {
 	struct encoder_entry *entry = probing->entry;
 	struct wire_device *row = &entry->row;
 
 	snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
+	if (probing->depth < entry->proved)
+		return;
 	row->probe_ms = probed->ms;
 	row->probe_frames = probed->frames;
 	row->probe_needs_frames = probed->info.needs_frames;
 	row->probed_us = supervisor_wall_us();
-	if (probing->depth == PROOF_DEPTH_ALL || !entry->proved)
-		row->pixel_rate = entry->pixel_rate = probed->pixel_rate;
-	if (probing->depth != PROOF_DEPTH_ALL)
-		return;
+	row->pixel_rate = entry->pixel_rate = probed->pixel_rate;
 	entry->own.reach = encoder_limits_find(entry->own.name)->reach;
 	proof_narrow(&entry->own.reach, &probed->reach);
 	registry_show_reach(entry);
@@ -133,6 +139,9 @@ static void on_probed(struct probing *probing, const struct wire_probed *probed)
 			probed->status < ENCODER_STATUS_MAX ? encoder_status_name(probed->status)
 							    : "?",
 			probed->text[0] ? ": " : "", probed->text);
+	} else if (!proof_has_base(&probing->proof)) {
+		lost(probing, PROOF_CRASHED, "passed without a case that did");
+		return;
 	} else {
 		note_passed(probing, probed);
 	}
@@ -241,6 +250,7 @@ static void probing_dead(struct child *child, const siginfo_t *info)
 	if (entry->probing == probing && info->si_code != CLD_EXITED && !child_was_killed(child))
 		entry->row.crashed++;
 	lost(probing, PROOF_CRASHED, why);
+	sd_event_source_disable_unref(probing->deadline);
 	entry->registry->probes--;
 	child_free(child);
 	free(probing);
@@ -293,14 +303,19 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* One that has shown all that it can is only asked whether it still works. */
+/*
+ * One that has shown all that it can is only asked whether it still works. One that did not survive
+ * being asked for everything is asked again, at whoever's wish that was.
+ */
 static enum proof_depth depth_of(const struct encoder_entry *entry)
 {
 	const struct config *config = &entry->registry->supervisor->config;
 	const char *backend = vencd_backend_name(entry->limits->backend);
 
-	return !entry->proved && deny_has_word(config->full_proof, backend) ? PROOF_DEPTH_ALL
-									    : PROOF_DEPTH_BASE;
+	if (entry->proved)
+		return PROOF_DEPTH_BASE;
+	return entry->proof.n > 1 || words_have(config->full_proof, backend) ? PROOF_DEPTH_ALL
+									     : PROOF_DEPTH_BASE;
 }
 
 static int start(struct encoder_entry *entry, enum proof_depth depth)
@@ -308,9 +323,13 @@ static int start(struct encoder_entry *entry, enum proof_depth depth)
 	struct supervisor *sv = entry->registry->supervisor;
 	const struct child_extra extra = {
 		.environment = sv->config.driver_environment, .argument = registry_node(entry)};
-	struct probing *probing = calloc(1, sizeof(*probing));
+	struct probing *probing;
 	int r;
 
+	if (entry->probing)
+		return 0;
+	verdict_end_parole(entry);
+	probing = calloc(1, sizeof(*probing));
 	if (!probing)
 		return -ENOMEM;
 	probing->entry = entry;
@@ -329,6 +348,8 @@ static int start(struct encoder_entry *entry, enum proof_depth depth)
 		child_kill(probing->child);
 		return r;
 	}
+	/* Where both are due, as after a suspension, what it has said comes first. */
+	(void)sd_event_source_set_priority(probing->deadline, SD_EVENT_PRIORITY_IDLE);
 	entry->probing = probing;
 	if (entry->row.state == DEVICE_UNTESTED)
 		entry->row.state = DEVICE_PROBING;
@@ -342,14 +363,28 @@ static void start_or_say(struct encoder_entry *entry, enum proof_depth depth)
 		verdict_probed(entry, PROBING_UNSETTLED, "its probe could not be started");
 }
 
-static unsigned full_ones(const struct registry *registry)
+static bool tries_all(const struct encoder_entry *entry)
 {
+	return entry->probing && entry->probing->depth == PROOF_DEPTH_ALL;
+}
+
+/*
+ * Whether there are as many as there may be, or another one is on the same GPU: they would measure
+ * each other, and find each other's limits.
+ */
+static bool must_wait(const struct encoder_entry *entry)
+{
+	const struct registry *registry = entry->registry;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < registry->entries; i++)
-		n += registry->entry[i].probing &&
-			registry->entry[i].probing->depth == PROOF_DEPTH_ALL;
-	return n;
+	for (unsigned i = 0; i < registry->entries; i++) {
+		const struct encoder_entry *other = &registry->entry[i];
+
+		if (tries_all(other) && entry->gpu && other->gpu == entry->gpu)
+			return true;
+		n += tries_all(other);
+	}
+	return n >= registry->supervisor->config.probes_at_once;
 }
 
 /* Those that try everything take their turns: they load the devices, and the host. */
@@ -360,10 +395,8 @@ static void start_waiting(struct registry *registry)
 	for (unsigned i = 0; i < registry->entries && sv->state == SUPERVISOR_SERVING; i++) {
 		struct encoder_entry *entry = &registry->entry[i];
 
-		if (entry->wanted != PROOF_DEPTH_ALL || entry->probing)
+		if (entry->wanted != PROOF_DEPTH_ALL || entry->probing || must_wait(entry))
 			continue;
-		if (full_ones(registry) >= sv->config.probes_at_once)
-			return;
 		entry->wanted = 0;
 		start_or_say(entry, PROOF_DEPTH_ALL);
 	}

@@ -61,6 +61,12 @@ const struct proof_evidence *proof_end(struct proof *proof, enum proof_state sta
 	return begun;
 }
 
+bool proof_has_base(const struct proof *proof)
+{
+	return proof->n > 0 && proof->cases[0].state == PROOF_PASSED &&
+		proof->cases[proof->n - 1].state != PROOF_RUNNING;
+}
+
 void proof_merge(struct proof *proof, const struct proof *base)
 {
 	for (unsigned i = 0; i < base->n; i++) {
@@ -86,11 +92,13 @@ bool proof_lacks(const struct proof *proof, char *text, size_t size)
 	for (unsigned i = 0; i < proof->n; i++) {
 		const struct proof_evidence *e = &proof->cases[i];
 
-		if (e->state != PROOF_FAILED)
+		if (e->state == PROOF_PASSED)
 			continue;
 		if (used < size)
 			used += (size_t)snprintf(text + used, size - used, "%s%s (%s)",
-				lacks ? ", " : "", e->asked.name, encoder_status_name(e->status));
+				lacks ? ", " : "", e->asked.name,
+				e->state == PROOF_FAILED ? encoder_status_name(e->status)
+							 : proof_state_name(e->state));
 		lacks = true;
 	}
 	return lacks;

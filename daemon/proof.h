@@ -83,6 +83,9 @@ int proof_note(struct proof *proof, const struct proof_evidence *evidence);
 /* The case that had begun and not ended, now in that state; NULL: there is none. */
 const struct proof_evidence *proof_end(struct proof *proof, enum proof_state state);
 
+/* Whether the first case passed, and none is under way. */
+bool proof_has_base(const struct proof *proof);
+
 /* Puts what a probe of the base case showed into the evidence of a probe of all. */
 void proof_merge(struct proof *proof, const struct proof *base);
 

@@ -19,6 +19,7 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 #include "hw/deny.h"
+#include "hw/words.h"
 
 #define PUSH_DELAY_US 50000
 
@@ -90,9 +91,8 @@ static void fill_row(struct encoder_entry *entry)
 
 static bool is_enabled(const struct config *config, const struct encoder_limits *limits)
 {
-	return limits->backend == VENCD_BACKEND_NULL
-		? config->null_encoder
-		: deny_has_word(config->software, limits->name);
+	return limits->backend == VENCD_BACKEND_NULL ? config->null_encoder
+						     : words_have(config->software, limits->name);
 }
 
 /* What is known to be bad is not tried, unless the operator says so. */

@@ -41,6 +41,7 @@ struct encoder_entry {
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */
 	char failure[64];        /* what it was accused of last: "abandoned in send" */
+	enum proof_depth tried;  /* by the probe that has ended last */
 	bool demoted;            /* failed at work since all that it claims was proved */
 };
 

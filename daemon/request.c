@@ -123,6 +123,22 @@ static void enqueue(struct front *front, const struct wire_open *open)
 	pending_free(sv, pending);
 }
 
+static void refuse_stopping(struct front *front, uint64_t seq)
+{
+	refuse(front, seq, WIRE_ERROR_STOPPING, "the daemon is stopping",
+		"try again when it has been started again");
+}
+
+void request_refuse_pending(struct supervisor *supervisor)
+{
+	struct pending_open *pending;
+
+	while ((pending = TAILQ_FIRST(&supervisor->pending))) {
+		refuse_stopping(pending->front, pending->open.h.seq);
+		pending_free(supervisor, pending);
+	}
+}
+
 void request_retry_pending(struct supervisor *supervisor)
 {
 	struct pending_open *pending, *next;
@@ -150,8 +166,7 @@ static void on_open(struct front *front, const struct wire_open *open)
 	char why[STANDING_WHY_MAX];
 
 	if (front->supervisor->state != SUPERVISOR_SERVING) {
-		refuse(front, open->h.seq, WIRE_ERROR_STOPPING, "the daemon is stopping",
-			"try again when it has been started again");
+		refuse_stopping(front, open->h.seq);
 		return;
 	}
 	if (standing_refuses(front->supervisor, WALL_FRONT, why) < 0) {

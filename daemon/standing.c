@@ -65,13 +65,15 @@ int standing_note(struct supervisor *supervisor, enum wall_kind kind, const stru
 /* The value of NAME= among the words of an environment; "" where it has none. */
 static void find_variable(const char *words, const char *name, char *ret, size_t size)
 {
-	const char *p = strstr(words, name);
+	const char *p = words - 1;
 
 	ret[0] = '\0';
-	if (p && (p == words || p[-1] == ' ' || p[-1] == '\t')) {
-		p += strlen(name);
-		snprintf(ret, size, "%.*s", (int)strcspn(p, " \t"), p);
-	}
+	while ((p = strstr(p + 1, name)))
+		if (p == words || p[-1] == ' ' || p[-1] == '\t') {
+			p += strlen(name);
+			snprintf(ret, size, "%.*s", (int)strcspn(p, " \t"), p);
+			return;
+		}
 }
 
 /* What only the daemon knows of what hardware encoding needs, for doctor. */

@@ -96,7 +96,6 @@ static void cut_all(struct supervisor *sv)
 		next = LIST_NEXT(session, entry);
 		session_end(session, ATTEMPT_CANCELLED, "the daemon was stopped");
 	}
-	request_drop_pending(sv, NULL);
 	kill_all(sv);
 	supervisor_check_done(sv);
 }
@@ -125,6 +124,7 @@ void supervisor_stop(struct supervisor *supervisor)
 	(void)sd_notify(0, "STOPPING=1");
 	supervisor->state = SUPERVISOR_STOPPING;
 	listen_stop(supervisor);
+	request_refuse_pending(supervisor);
 	set_timer(supervisor, supervisor->config.stop_ms * UINT64_C(1000), on_stop_timeout);
 	supervisor_check_done(supervisor);
 }

@@ -249,6 +249,7 @@ void standing_tell(struct front *front, uint64_t seq);
 /* request.c */
 void request_handle(struct front *front, const union wire_message *message);
 void request_retry_pending(struct supervisor *supervisor);
+void request_refuse_pending(struct supervisor *supervisor); /* all of them: it is stopping */
 void request_drop_pending(struct supervisor *supervisor, const struct front *front);
 void request_fill_session(const struct session *session, struct wire_session *ret);
 

@@ -44,6 +44,11 @@ static void set_detail(struct encoder_entry *entry, const char *before, const ch
 	snprintf(entry->row.detail, sizeof(entry->row.detail), "%s%.200s", before, text);
 }
 
+void verdict_end_parole(struct encoder_entry *entry)
+{
+	entry->parole = sd_event_source_disable_unref(entry->parole);
+}
+
 /* The parole: the probe at the end of a quarantine, unless the device cannot even bear that. */
 static int on_parole(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -52,7 +57,7 @@ static int on_parole(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	entry->parole = sd_event_source_disable_unref(entry->parole);
+	verdict_end_parole(entry);
 	if (leak_is_exhausted(entry, why))
 		verdict_probed(entry, PROBING_UNSETTLED, why);
 	else
@@ -65,6 +70,7 @@ static void await_parole(struct encoder_entry *entry)
 	struct supervisor *sv = entry->registry->supervisor;
 	uint64_t us = blame_of(entry)->device[registry_index(entry)].backoff_ns / 1000;
 
+	verdict_end_parole(entry);
 	entry->row.parole_us = supervisor_wall_us() + us;
 	if (sv->state == SUPERVISOR_SERVING &&
 		sd_event_add_time_relative(
@@ -112,8 +118,10 @@ static void demote(struct encoder_entry *entry)
 	entry->row.state = DEVICE_DEGRADED;
 	snprintf(entry->row.detail, sizeof(entry->row.detail),
 		"demoted: a session's attempt ended as %s, though its probe passes; it is taken "
-		"after others until `vencctl probe` or a later proof passes",
+		"after others until all that it claims is proved anew",
 		entry->failure);
+	snprintf(entry->row.advice, sizeof(entry->row.advice),
+		"see the reports of its sessions; `vencctl probe` proves it anew");
 	log_warning("%s: %s", entry->name, entry->row.detail);
 }
 
@@ -171,13 +179,19 @@ static void judge(struct encoder_entry *entry, enum probing_result result, const
 	try_next(entry);
 }
 
+/* What a short probe shows does not undo a demotion: one like it passed before that, too. */
 static void prove(struct encoder_entry *entry)
 {
 	char lacking[200];
 
+	verdict_end_parole(entry);
 	entry->row.state = DEVICE_PROVEN;
-	entry->row.detail[0] = '\0';
+	entry->row.detail[0] = entry->row.advice[0] = '\0';
 	entry->row.parole_us = 0;
+	if (entry->demoted && entry->tried != PROOF_DEPTH_ALL) {
+		demote(entry);
+		return;
+	}
 	entry->demoted = false;
 	if (proof_lacks(&entry->proof, lacking, sizeof(lacking))) {
 		entry->row.state = DEVICE_DEGRADED;
@@ -265,6 +279,7 @@ static void look_again(struct encoder_entry *entry)
 		gpu_look(entry->gpu);
 	if (!registry_admit(entry))
 		return;
+	entry->row.detail[0] = entry->row.advice[0] = '\0';
 	entry->row.state = DEVICE_PROBING;
 	probing_renew(entry);
 }
@@ -279,7 +294,7 @@ void verdict_renew(struct encoder_entry *entry)
 		break;
 	case DEVICE_BROKEN:
 	case DEVICE_QUARANTINED:
-		entry->parole = sd_event_source_disable_unref(entry->parole);
+		verdict_end_parole(entry);
 		probing_renew(entry);
 		break;
 	case DEVICE_PROVEN:

@@ -26,4 +26,7 @@ void verdict_renew(struct encoder_entry *entry);
 /* A probe has ended; detail says what was wrong. */
 void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail);
 
+/* The probe at the end of its quarantine is not needed any more: another one is under way. */
+void verdict_end_parole(struct encoder_entry *entry);
+
 #endif

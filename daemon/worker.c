@@ -181,7 +181,8 @@ static void worker_dead(struct child *child, const siginfo_t *info)
 	struct supervisor *sv = worker->supervisor;
 	struct wire_device *row = worker_row(worker);
 
-	if (!worker->ready && !child_was_killed(child))
+	if (!worker->ready && !(worker->encoder && worker->encoder->gpu) &&
+		!child_was_killed(child))
 		put_off_warm(sv);
 	note_crash(worker, child_was_killed(child), info);
 	count_reclaimed(worker);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "client/vencd.h"
+#include "hw/words.h"
 
 #define POLARIS(min, max)                                                                        \
 	{.name = "amd-polaris-vce",                                                              \
@@ -72,16 +73,6 @@ int deny_compare(const char *a, const char *b)
 	}
 }
 
-bool deny_has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)); p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
-			return true;
-	return false;
-}
-
 static bool is_between(const char *version, const char *min, const char *max)
 {
 	if (!min && !max)
@@ -109,7 +100,7 @@ const struct deny_row *deny_find(
 	const struct deny_row *rows, const struct deny_subject *subject, const char *but)
 {
 	for (; rows->name; rows++)
-		if (matches(rows, subject) && !deny_has_word(but, rows->name))
+		if (matches(rows, subject) && !words_have(but, rows->name))
 			return rows;
 	return NULL;
 }

@@ -47,7 +47,4 @@ const struct deny_row *deny_find(
  */
 int deny_compare(const char *a, const char *b);
 
-/* Whether the list of words has the word. */
-bool deny_has_word(const char *words, const char *word);
-
 #endif

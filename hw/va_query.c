@@ -61,8 +61,8 @@ static enum encoder_status absent(const struct va_device *d, const char *what)
 static enum encoder_status choose_profile(
 	const struct va_device *d, const VAProfile *wanted, VAProfile *ret)
 {
-	int n = vaMaxNumProfiles(d->display);
-	VAProfile *list = calloc(n > 0 ? (size_t)n : 1, sizeof(*list));
+	int max = vaMaxNumProfiles(d->display), n = 0;
+	VAProfile *list = calloc(max > 0 ? (size_t)max : 1, sizeof(*list));
 	VAStatus status;
 
 	*ret = VAProfileNone;
@@ -71,7 +71,7 @@ static enum encoder_status choose_profile(
 	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQueryConfigProfiles(d->display, list, &n);
 	for (int i = 0; i < PROFILES_MAX && wanted[i] && *ret == VAProfileNone; i++)
-		for (int j = 0; j < n && status == VA_STATUS_SUCCESS; j++)
+		for (int j = 0; j < n && j < max && status == VA_STATUS_SUCCESS; j++)
 			if (list[j] == wanted[i])
 				*ret = wanted[i];
 	free(list);
@@ -84,15 +84,15 @@ static enum encoder_status choose_profile(
 static enum encoder_status choose_entrypoint(
 	const struct va_device *d, VAProfile profile, VAEntrypoint *ret)
 {
-	int n = vaMaxNumEntrypoints(d->display), chosen = -1;
-	VAEntrypoint *list = calloc(n > 0 ? (size_t)n : 1, sizeof(*list));
+	int max = vaMaxNumEntrypoints(d->display), n = 0, chosen = -1;
+	VAEntrypoint *list = calloc(max > 0 ? (size_t)max : 1, sizeof(*list));
 	VAStatus status;
 
 	if (!list)
 		return lavc_failed(&d->host, "vaQueryConfigEntrypoints", AVERROR(ENOMEM));
 	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQueryConfigEntrypoints(d->display, profile, list, &n);
-	for (int i = 0; i < n && status == VA_STATUS_SUCCESS && chosen < 0; i++)
+	for (int i = 0; i < n && i < max && status == VA_STATUS_SUCCESS && chosen < 0; i++)
 		if (is_encoding(list[i]))
 			chosen = i;
 	if (chosen >= 0)

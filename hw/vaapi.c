@@ -149,10 +149,13 @@ static enum encoder_status make_frames(struct encoder *e)
 				: lavc_failed(&e->lavc.host, "av_buffer_ref", AVERROR(ENOMEM));
 }
 
+#define LEVELS_MAX 256u /* no driver has as many: it is something else */
+
 /* Drivers whose level is no scale from good to fast. Mesa's is a row of flags. */
 static bool has_levels(const struct va_device *d, const struct va_claim *claim)
 {
-	if (claim->qualities == VA_ATTRIB_NOT_SUPPORTED || claim->qualities < 2)
+	if (claim->qualities == VA_ATTRIB_NOT_SUPPORTED || claim->qualities < 2 ||
+		claim->qualities > LEVELS_MAX)
 		return false;
 	return !strstr(va_device_vendor(d), "Mesa Gallium");
 }

@@ -35,13 +35,17 @@ static void name_group(gid_t gid, char *ret, size_t size)
 	FILE *file = fopen("/etc/group", "re");
 	struct group entry, *found;
 	char line[4096];
+	int r = 0;
 
 	snprintf(ret, size, "%u", (unsigned)gid);
-	while (file && fgetgrent_r(file, &entry, line, sizeof(line), &found) == 0)
-		if (entry.gr_gid == gid) {
+	while (file &&
+		(r == 0 || r == ERANGE)) { /* one with more members than that is passed over */
+		r = fgetgrent_r(file, &entry, line, sizeof(line), &found);
+		if (r == 0 && entry.gr_gid == gid) {
 			snprintf(ret, size, "%s", entry.gr_name);
 			break;
 		}
+	}
 	if (file)
 		fclose(file);
 }

@@ -54,7 +54,7 @@ bool proof_case_params(const struct encoder_limits *limits, const struct proof_c
 	request.width = asked->width;
 	request.height = asked->height;
 	request.format = asked->format;
-	request.time_base = request.frame_rate = (struct vencd_rational){1, 25};
+	request.time_base = (struct vencd_rational){1, 25};
 	request.frame_rate = (struct vencd_rational){25, 1};
 	request.speed = SPEED;
 	request.backend = limits->backend;

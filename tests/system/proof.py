@@ -240,6 +240,17 @@ class Renewal(Proof):
             self.probe(daemon)
             self.assertEqual(daemon.counters()["state"], "proven")
 
+    def test_what_it_did_not_survive_is_tried_again(self):
+        """Its parole is no look at the base alone, which had passed before, too."""
+        with self.daemon("|" + fault("vbr", "send:3:crash") + "|", FullProof="",
+                         QuarantineMin="1s", QuarantineMax="1s") as daemon:
+            self.settled(daemon)
+            self.probe(daemon)
+            row = until(lambda: (row := daemon.counters())["state"] not in ("quarantined",)
+                        and not row["probing"] and row, "the end of its parole")
+            self.assertEqual((row["state"], row["quarantines"]), ("proven", 1), row)
+            self.assertEqual(self.cases(row)["vbr"]["state"], "passed")
+
     def test_no_such_device(self):
         with self.daemon() as daemon:
             self.settled(daemon)
