@@ -423,6 +423,7 @@ static void pass_probe(struct child *child)
 	say(child, &m);
 	m = (union wire_message){.h.type = WIRE_PROBED};
 	snprintf(m.probed.encoder, sizeof(m.probed.encoder), "null");
+	m.probed.reach = encoder_limits_find("null")->reach;
 	say(child, &m);
 }
 
