@@ -202,6 +202,8 @@ static void check_daemon(struct findings *f, struct tool *tool)
 	/* Those of the worker are known when something was probed. */
 	r = r ? r : tool_ask(tool, "GetWalls", NULL, &walls);
 	doctor_check_host(f, devices, walls);
+	if (!tool->private)
+		doctor_check_unit(f);
 	if (r) {
 		findings_add(f, STATE_BAD, "daemon", "start it, or give the right --socket",
 			"does not answer as it should");

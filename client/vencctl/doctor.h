@@ -12,6 +12,8 @@
 #define TEXT_MAX 256u
 #define ADVICE_MAX 256u
 
+#define DESCRIPTORS_WANTED 4096u /* what sessions of one user may hold (FdsPerUser) */
+
 enum finding_state {
 	STATE_GOOD,
 	STATE_NOTE,
@@ -38,5 +40,8 @@ __attribute__((format(printf, 5, 6))) void findings_add(struct findings *f,
  * GPUs (the reply of ListDevices) and of itself (that of GetWalls). Either may be NULL.
  */
 void doctor_check_host(struct findings *f, sd_json_variant *devices, sd_json_variant *walls);
+
+/* doctor_unit.c: what the settings of the daemon's unit keep it from. */
+void doctor_check_unit(struct findings *f);
 
 #endif

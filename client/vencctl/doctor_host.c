@@ -25,8 +25,6 @@
 #include "client/vencctl/fields.h"
 #include "client/vencctl/tool.h"
 
-#define DESCRIPTORS_WANTED 4096u /* what sessions of one user may hold (FdsPerUser) */
-
 /* Which VA-API library a kernel's driver goes with, and where a distribution has it. */
 static const struct {
 	const char *driver, *library, *package;
