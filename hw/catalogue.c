@@ -27,7 +27,7 @@
 #define VAAPI_MAX_BITRATE 2000000000u /* libavcodec doubles it where there is no maximum: 32 bits */
 
 /* What libavcodec can ask a driver for at all; each device has less. */
-#define VAAPI_REACH                                             \
+#define VAAPI_REACH(b_frame_latencies)                          \
 	{                                                       \
 		.min_width = 16,                                \
 		.min_height = 16,                               \
@@ -38,7 +38,7 @@
 		.formats_converted = PLANAR,                    \
 		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES, \
 		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES, \
-		.b_frames = LATENCY(FILE),                      \
+		.b_frames = (b_frame_latencies),                \
 	}
 
 const struct encoder_limits encoder_catalogue[] = {
@@ -48,7 +48,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.codec = VENCD_CODEC_AV1,
 		.backend = VENCD_BACKEND_HARDWARE,
 		.api = "vaapi",
-		.reach = VAAPI_REACH,
+		.reach = VAAPI_REACH(0),
 		.quality_max = 63,
 		.quality_default = 35,
 		.sessions_per_worker = 1,
@@ -59,7 +59,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.codec = VENCD_CODEC_H264,
 		.backend = VENCD_BACKEND_HARDWARE,
 		.api = "vaapi",
-		.reach = VAAPI_REACH,
+		.reach = VAAPI_REACH(LATENCY(FILE)),
 		.quality_max = 51,
 		.quality_default = 23,
 		.sessions_per_worker = 1,
@@ -70,7 +70,7 @@ const struct encoder_limits encoder_catalogue[] = {
 		.codec = VENCD_CODEC_HEVC,
 		.backend = VENCD_BACKEND_HARDWARE,
 		.api = "vaapi",
-		.reach = VAAPI_REACH,
+		.reach = VAAPI_REACH(LATENCY(FILE)),
 		.quality_max = 51,
 		.quality_default = 28,
 		.sessions_per_worker = 1,

@@ -503,19 +503,10 @@ static enum encoder_status check_packet(struct lavc *l)
 	return ENCODER_WRONG_OUTPUT;
 }
 
-/*
- * An encoder that hides a frame takes it and gives an empty packet for it. Each takes another of
- * the frames that wait, of which there is one at most.
- */
 static int next_packet(struct lavc *l)
 {
-	int e;
-
-	do {
-		encoder_host_step(&l->host, ENCODER_STEP_PACKET);
-		e = avcodec_receive_packet(l->context, l->packet);
-	} while (!e && !l->packet->size && l->hides_frames);
-	return e;
+	encoder_host_step(&l->host, ENCODER_STEP_PACKET);
+	return avcodec_receive_packet(l->context, l->packet);
 }
 
 /* A flush that had to wait for a packet to be taken is made up for here. */

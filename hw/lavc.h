@@ -34,7 +34,6 @@ struct lavc {
 	AVBufferRef *mastering, *light; /* for each frame, or NULL */
 	struct planar_buffer planar;
 	enum lavc_state state;
-	bool hides_frames;     /* a frame may be coded without a packet of its own, for now */
 	uint32_t format;       /* enum vencd_pixel_format of the frames that the context takes */
 	_Atomic uint32_t held; /* frames that libavcodec has not let go of */
 };

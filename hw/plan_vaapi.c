@@ -7,10 +7,9 @@
  *
  * - with B frames in a row, all of them wait for the frame behind them
  * - pictures in work: one less than async_depth, since the last one is waited for
- * - AV1 has no packets out of order: a frame that is coded early goes out hidden, with the first
- *   frame before it, and its own packet, which only shows it, comes in its turn, one call later
  *
  * B frames refer to no other B frame (b_depth 1): one place is as far as a picture is coded early.
+ * AV1 has none here (the catalogue's reach): its frame that is coded early would go out hidden.
  */
 
 #include "hw/plan_vaapi.h"
@@ -56,14 +55,8 @@ void vaapi_plan(const struct encoder_params *params, struct vaapi_plan *ret)
 		.quantiser = quantiser_of(p),
 	};
 	ret->delay = ret->b_frames + ret->async_depth - 1;
-	if (!ret->b_frames)
-		return;
-	if (p->codecs[0] == VENCD_CODEC_AV1) {
-		ret->delay++;
-	} else {
-		ret->withheld = ret->b_frames;
-		ret->reorder = 1;
-	}
+	ret->withheld = ret->b_frames;
+	ret->reorder = ret->b_frames > 0;
 }
 
 void vaapi_plan_info(const struct vaapi_plan *plan, struct encoder_info *ret)

@@ -3,8 +3,7 @@
 
 /*
  * Temporal delimiters of AV1 (section 5.6). libavcodec writes none and leaves it to the driver,
- * which may write none, or one before each coded frame; a packet with a hidden frame holds two of
- * those. Only headers and sizes of OBUs are read.
+ * which may write none, or several. Only headers and sizes of OBUs are read.
  */
 
 #include "hw/temporal_unit.h"

@@ -217,7 +217,6 @@ static enum encoder_status open_all(
 
 	vaapi_plan(params, &plan);
 	e->codec = v->codec;
-	e->lavc.hides_frames = v->codec == VENCD_CODEC_AV1 && plan.b_frames;
 	if (!status)
 		status = set_level(e, &plan, p->format);
 	if (!status)
