@@ -18,6 +18,7 @@ static const char *const codec_names[] = {
 	[VENCD_CODEC_AV1] = "av1",
 	[VENCD_CODEC_HEVC] = "hevc",
 	[VENCD_CODEC_H264] = "h264",
+	[VENCD_CODEC_VP9] = "vp9",
 };
 
 static const char *const pixel_format_names[] = {

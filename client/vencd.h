@@ -48,6 +48,7 @@ enum vencd_codec {
 	VENCD_CODEC_AV1 = 1,
 	VENCD_CODEC_HEVC,
 	VENCD_CODEC_H264,
+	VENCD_CODEC_VP9, /* on GPUs alone: there is no software encoder of it */
 };
 
 /* 4:2:0; 10-bit samples stand in the low (I010) or high (P010) bits of 16, little endian. */
@@ -124,7 +125,7 @@ struct vencd_rational {
 	int32_t den;
 };
 
-#define VENCD_MAX_CODECS 3u
+#define VENCD_MAX_CODECS 4u
 #define VENCD_SCRIPT_MAX 256u
 #define VENCD_LABEL_MAX 64u
 #define VENCD_SPEED_MAX 13u
@@ -143,7 +144,7 @@ struct vencd_params {
 	struct vencd_rational frame_rate;  /* nominal frames a second; 0/0: unknown (25 assumed) */
 	struct vencd_rational sample_aspect; /* 0/0: not given */
 	uint32_t rate_control;               /* enum vencd_rate_control */
-	int32_t quality;      /* codec's scale: 0-63 AV1, 0-51 HEVC, H.264; -1 default */
+	int32_t quality;      /* codec's scale: 0-63 AV1, VP9, 0-51 HEVC, H.264; -1 default */
 	uint64_t bitrate;     /* bits a second */
 	uint64_t max_bitrate; /* bits a second, VENCD_RATE_CAPPED_VBR */
 	int32_t speed;        /* 0 slowest to 13; -1: the default (8) */
@@ -267,7 +268,10 @@ int vencd_session_finish(struct vencd_session *session);
 
 #define VENCD_PACKET_KEYFRAME 1u
 
-/* A packet: one access unit (H.264, HEVC: Annex B) or temporal unit (AV1: OBUs, low overhead). */
+/*
+ * A packet: one access unit (H.264, HEVC: Annex B), temporal unit (AV1: OBUs, low overhead) or
+ * frame (VP9; a superframe where there are hidden ones before it).
+ */
 struct vencd_packet {
 	const uint8_t *data; /* in memory shared with the encoder's process: valid until released */
 	size_t size;

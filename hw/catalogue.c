@@ -76,6 +76,17 @@ const struct encoder_limits encoder_catalogue[] = {
 		.sessions_per_worker = 1,
 	},
 	{
+		.name = "vp9_vaapi",
+		.title = "VP9 by VA-API",
+		.codec = VENCD_CODEC_VP9,
+		.backend = VENCD_BACKEND_HARDWARE,
+		.api = "vaapi",
+		.reach = VAAPI_REACH(0),
+		.quality_max = 63,
+		.quality_default = 31,
+		.sessions_per_worker = 1,
+	},
+	{
 		.name = "svtav1",
 		.title = "SVT-AV1",
 		.codec = VENCD_CODEC_AV1,
@@ -204,6 +215,12 @@ static void plan_null(const struct encoder_params *params, struct encoder_info *
 
 /* In the order of the catalogue. */
 static const struct catalogue_row rows[] = {
+	{
+		.reordering = ALL_RATES,
+		.low_delay = ALL_RATES,
+		.max_bitrate = VAAPI_MAX_BITRATE,
+		.plan = plan_vaapi,
+	},
 	{
 		.reordering = ALL_RATES,
 		.low_delay = ALL_RATES,

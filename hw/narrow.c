@@ -100,10 +100,11 @@ static int narrow_codec(const struct narrowing *n)
 	uint32_t found = 0;
 
 	if (!n->p->codecs[0])
-		return refuse(n, -EINVAL, "codecs", "av1, hevc, h264", "no codec was asked for");
+		return refuse(
+			n, -EINVAL, "codecs", "av1, hevc, h264, vp9", "no codec was asked for");
 	for (unsigned i = 0; i < VENCD_MAX_CODECS && n->p->codecs[i]; i++) {
 		uint32_t codec = n->p->codecs[i];
-		int r = check_enum(n, "codecs", codec, VENCD_CODEC_H264);
+		int r = check_enum(n, "codecs", codec, VENCD_CODEC_VP9);
 
 		if (r < 0)
 			return r;

@@ -2,14 +2,16 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * The plans of h264_vaapi, hevc_vaapi and av1_vaapi. Each frame that goes in makes at most one
- * packet come out (hw_base_encode.c of FFmpeg 7.1), so what was once held back stays held back:
+ * The plans of h264_vaapi, hevc_vaapi, av1_vaapi and vp9_vaapi. Each frame that goes in makes at
+ * most one packet come out (hw_base_encode.c of FFmpeg 7.1), so what was once held back stays held
+ * back:
  *
  * - with B frames in a row, all of them wait for the frame behind them
  * - pictures in work: one less than async_depth, since the last one is waited for
  *
  * B frames refer to no other B frame (b_depth 1): one place is as far as a picture is coded early.
- * AV1 has none here (the catalogue's reach): its frame that is coded early would go out hidden.
+ * AV1 and VP9 have none here (the catalogue's reach): their frame that is coded early would go out
+ * hidden.
  */
 
 #include "hw/plan_vaapi.h"
@@ -19,12 +21,20 @@
 #define SPEEDS_PER_LEVEL 2
 #define PERCENT 100u
 
-/* SVT-AV1's scale, 0 to 63, as AV1's quantiser indices (quantizer_to_qindex of SVT-AV1 2.3). */
-#define AV1_INDEX_STEP 4
-static const int av1_last_indices[] = {249, 255}; /* 62 and 63 */
-#define AV1_LAST_FROM 62
+/*
+ * A scale of 0 to 63 as quantiser indices of AV1 and VP9: quantizer_to_qindex of SVT-AV1 2.3 and of
+ * libvpx 1.15 (vp9_quantize.c), which are the same.
+ */
+#define INDEX_STEP 4
+static const int last_indices[] = {249, 255}; /* 62 and 63 */
+#define LAST_FROM 62
 
-/* 0 is lossless in AV1, and below libavcodec's range elsewhere. */
+static bool has_indices(uint32_t codec)
+{
+	return codec == VENCD_CODEC_AV1 || codec == VENCD_CODEC_VP9;
+}
+
+/* 0 is lossless in AV1 and VP9, and below libavcodec's range elsewhere. */
 static int quantiser_of(const struct vencd_params *p)
 {
 	int quality = p->quality;
@@ -33,11 +43,11 @@ static int quantiser_of(const struct vencd_params *p)
 		return 0;
 	if (quality < 1)
 		return 1;
-	if (p->codecs[0] != VENCD_CODEC_AV1)
+	if (!has_indices(p->codecs[0]))
 		return quality;
-	if (quality >= AV1_LAST_FROM)
-		return av1_last_indices[quality > AV1_LAST_FROM];
-	return quality * AV1_INDEX_STEP;
+	if (quality >= LAST_FROM)
+		return last_indices[quality > LAST_FROM];
+	return quality * INDEX_STEP;
 }
 
 void vaapi_plan(const struct encoder_params *params, struct vaapi_plan *ret)

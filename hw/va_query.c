@@ -29,6 +29,8 @@ static const struct {
 	{VENCD_CODEC_HEVC, VA_DEPTH_10, {VAProfileHEVCMain10}},
 	{VENCD_CODEC_AV1, VA_DEPTH_8, {VAProfileAV1Profile0}},
 	{VENCD_CODEC_AV1, VA_DEPTH_10, {VAProfileAV1Profile0}},
+	{VENCD_CODEC_VP9, VA_DEPTH_8, {VAProfileVP9Profile0}},
+	{VENCD_CODEC_VP9, VA_DEPTH_10, {VAProfileVP9Profile2}},
 };
 
 static const VAEntrypoint encoding[] = {

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * H.264, HEVC and AV1 on a GPU through VA-API, by the installed libavcodec.
+ * H.264, HEVC, AV1 and VP9 on a GPU through VA-API, by the installed libavcodec.
  *
  * Every frame is copied to a surface of the device by the send that takes it, so a frame is let go
  * of inside its send. A frame that libavcodec refuses has been copied for nothing and stays the
@@ -47,6 +47,7 @@ struct vaapi {
 static const struct vaapi h264 = {"h264_vaapi", VENCD_CODEC_H264};
 static const struct vaapi hevc = {"hevc_vaapi", VENCD_CODEC_HEVC};
 static const struct vaapi av1 = {"av1_vaapi", VENCD_CODEC_AV1};
+static const struct vaapi vp9 = {"vp9_vaapi", VENCD_CODEC_VP9};
 
 /*
  * What libavcodec returned, as the driver meant it. A request that was narrowed is not at fault
@@ -335,6 +336,12 @@ static enum encoder_status av1_probe(
 	return probe(&av1, host, info, reach);
 }
 
+static enum encoder_status vp9_probe(
+	const struct encoder_host *host, struct encoder_info *info, struct encoder_reach *reach)
+{
+	return probe(&vp9, host, info, reach);
+}
+
 static enum encoder_status h264_open(struct encoder **ret, const struct encoder_params *params,
 	const struct encoder_host *host, struct encoder_info *info)
 {
@@ -351,6 +358,12 @@ static enum encoder_status av1_open(struct encoder **ret, const struct encoder_p
 	const struct encoder_host *host, struct encoder_info *info)
 {
 	return open_encoder(&av1, ret, params, host, info);
+}
+
+static enum encoder_status vp9_open(struct encoder **ret, const struct encoder_params *params,
+	const struct encoder_host *host, struct encoder_info *info)
+{
+	return open_encoder(&vp9, ret, params, host, info);
 }
 
 const struct encoder_ops encoder_h264_vaapi = {
@@ -377,6 +390,16 @@ const struct encoder_ops encoder_av1_vaapi = {
 	.name = "av1_vaapi",
 	.probe = av1_probe,
 	.open = av1_open,
+	.send = vaapi_send,
+	.receive = vaapi_receive,
+	.flush = vaapi_flush,
+	.close = vaapi_close,
+};
+
+const struct encoder_ops encoder_vp9_vaapi = {
+	.name = "vp9_vaapi",
+	.probe = vp9_probe,
+	.open = vp9_open,
 	.send = vaapi_send,
 	.receive = vaapi_receive,
 	.flush = vaapi_flush,

@@ -5,7 +5,8 @@
  * Which containers there are and what each of them takes, as one table.
  *
  * A container narrows the codecs of a request before it is made, so that no session is opened
- * whose packets could not be stored. AV1 in MPEG-TS has no finished standard and is left out. The
+ * whose packets could not be stored. AV1 and VP9 in MPEG-TS have no finished standard and are left
+ * out. The
  * container "null" takes every codec and stores the packets as they are: the null encoder's packets
  * are no bitstream, and no muxer would have them.
  *
@@ -23,13 +24,15 @@
 #define AV1 (1u << VENCD_CODEC_AV1)
 #define HEVC (1u << VENCD_CODEC_HEVC)
 #define H264 (1u << VENCD_CODEC_H264)
+#define VP9 (1u << VENCD_CODEC_VP9)
 
 static const struct container containers[] = {
-	{"mkv", "matroska", AV1 | HEVC | H264, CONTAINER_HEADER_EXTRADATA, CONTAINER_TRACKS_ASK,
-		.tick = {1, 1000}, .trailer_bytes = 768 << 10, .trailer_packet = 40},
-	{"mp4", "mp4", AV1 | HEVC | H264, CONTAINER_HEADER_EXTRADATA, CONTAINER_TRACKS_ASK,
+	{"mkv", "matroska", AV1 | HEVC | H264 | VP9, CONTAINER_HEADER_EXTRADATA,
+		CONTAINER_TRACKS_ASK, .tick = {1, 1000}, .trailer_bytes = 768 << 10,
+		.trailer_packet = 40},
+	{"mp4", "mp4", AV1 | HEVC | H264 | VP9, CONTAINER_HEADER_EXTRADATA, CONTAINER_TRACKS_ASK,
 		.trailer_bytes = 128 << 10, .trailer_packet = 48},
-	{"webm", "webm", AV1, CONTAINER_HEADER_EXTRADATA, CONTAINER_TRACKS_LISTED,
+	{"webm", "webm", AV1 | VP9, CONTAINER_HEADER_EXTRADATA, CONTAINER_TRACKS_LISTED,
 		.copied = {AV_CODEC_ID_OPUS, AV_CODEC_ID_VORBIS, AV_CODEC_ID_WEBVTT},
 		.tick = {1, 1000}, .trailer_bytes = 768 << 10, .trailer_packet = 40},
 	{"ts", "mpegts", HEVC | H264, CONTAINER_HEADER_NONE, CONTAINER_TRACKS_LISTED,
@@ -37,11 +40,11 @@ static const struct container containers[] = {
 			AV_CODEC_ID_EAC3, AV_CODEC_ID_DTS, AV_CODEC_ID_TRUEHD, AV_CODEC_ID_OPUS,
 			AV_CODEC_ID_DVB_SUBTITLE, AV_CODEC_ID_DVB_TELETEXT},
 		.tick = {1, 90000}, .trailer_bytes = 64 << 10},
-	{"ivf", "ivf", AV1, CONTAINER_HEADER_NONE, .trailer_bytes = 4096},
+	{"ivf", "ivf", AV1 | VP9, CONTAINER_HEADER_NONE, .trailer_bytes = 4096},
 	{"obu", "obu", AV1, CONTAINER_HEADER_NONE, .trailer_bytes = 4096},
 	{"h264", "h264", H264, CONTAINER_HEADER_NONE, .trailer_bytes = 4096},
 	{"hevc", "hevc", HEVC, CONTAINER_HEADER_NONE, .trailer_bytes = 4096},
-	{"null", NULL, AV1 | HEVC | H264, CONTAINER_HEADER_NONE},
+	{"null", NULL, AV1 | HEVC | H264 | VP9, CONTAINER_HEADER_NONE},
 };
 
 #define CONTAINERS (sizeof(containers) / sizeof(*containers))
@@ -89,7 +92,7 @@ bool container_copies(const struct container *container, enum AVMediaType type, 
 int container_narrow(const struct container *container, struct vencd_params *params)
 {
 	static const uint32_t preferred[VENCD_MAX_CODECS] = {
-		VENCD_CODEC_AV1, VENCD_CODEC_HEVC, VENCD_CODEC_H264};
+		VENCD_CODEC_AV1, VENCD_CODEC_HEVC, VENCD_CODEC_H264, VENCD_CODEC_VP9};
 	const uint32_t *asked = params->codecs[0] ? params->codecs : preferred;
 	uint32_t kept[VENCD_MAX_CODECS] = {0};
 	size_t n = 0;
@@ -115,7 +118,7 @@ void container_list(char *text, size_t size)
 		const char *between = " (";
 
 		fprintf(file, "%s%s", i ? ", " : "", containers[i].name);
-		for (uint32_t codec = VENCD_CODEC_AV1; codec <= VENCD_CODEC_H264; codec++) {
+		for (uint32_t codec = VENCD_CODEC_AV1; codec <= VENCD_CODEC_VP9; codec++) {
 			if (containers[i].codecs & 1u << codec) {
 				fprintf(file, "%s%s", between, vencd_codec_name(codec));
 				between = ", ";
@@ -136,6 +139,8 @@ enum AVCodecID container_codec_id(enum vencd_codec codec)
 		return AV_CODEC_ID_HEVC;
 	case VENCD_CODEC_H264:
 		return AV_CODEC_ID_H264;
+	case VENCD_CODEC_VP9:
+		return AV_CODEC_ID_VP9;
 	}
 	return AV_CODEC_ID_NONE;
 }

@@ -53,7 +53,7 @@ bool container_copies(const struct container *container, enum AVMediaType type, 
  */
 int container_narrow(const struct container *container, struct vencd_params *params);
 
-/* "mkv (av1, hevc, h264), ...": every container with its codecs. */
+/* "mkv (av1, hevc, h264, vp9), ...": every container with its codecs. */
 void container_list(char *text, size_t size);
 
 enum AVCodecID container_codec_id(enum vencd_codec codec);

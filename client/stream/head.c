@@ -7,7 +7,8 @@
  * Encoders write parameter sets in band and give no extradata, and stay so for failover's sake.
  * What Matroska and MP4 want in their head is taken from the first packet with libavcodec's
  * extract_extradata; the packet itself goes to the muxer unchanged and without that side data,
- * which a muxer would take for a change in mid-stream.
+ * which a muxer would take for a change in mid-stream. VP9 has no parameter sets: what a head wants
+ * of it, libavformat makes of size and format.
  */
 
 #include "client/stream/head.h"
@@ -135,7 +136,8 @@ static int add_video(
 	stream->avg_frame_rate = stream->r_frame_rate = rational(params->frame_rate);
 	stream->disposition = setup->info->video_disposition;
 	copy_names(stream, setup->info->video_metadata);
-	if (setup->container->header == CONTAINER_HEADER_EXTRADATA)
+	if (setup->container->header == CONTAINER_HEADER_EXTRADATA &&
+		setup->codec != VENCD_CODEC_VP9)
 		r = extract(stream->codecpar, first);
 	return r < 0 ? r : copy_side_data(stream->codecpar, setup->info);
 }

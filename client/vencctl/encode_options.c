@@ -25,10 +25,10 @@ const char command_encode_help[] =
 	"container (mkv, mp4, webm, ts, ivf, obu, h264, hevc); it is written as OUT.partial and\n"
 	"renamed when whole. Audio and subtitles are copied where the container takes them.\n\n"
 	"  -o OUT               the output; - for stdout, which needs --container\n"
-	"  --codec LIST         av1, hevc, h264 in order of preference (what OUT can hold)\n"
+	"  --codec LIST         av1, hevc, h264, vp9 in order of preference (what OUT holds)\n"
 	"  --backend NAME       any, hardware, software, null (any)\n"
 	"  --on-failure WHAT    failover, fail (failover); so far either way a failure ends it\n"
-	"  --quality N          constant quality: 0-63 for AV1, 0-51 for HEVC and H.264\n"
+	"  --quality N          constant quality: 0-63 for AV1 and VP9, 0-51 for HEVC and H.264\n"
 	"  --bitrate N          bits a second on average; k, M and G may follow\n"
 	"  --max-bitrate N      bits a second at most, with --bitrate\n"
 	"  --cbr                keep --bitrate at every moment\n"
@@ -208,7 +208,7 @@ static const struct option_row {
 	read_value read;
 } rows[] = {
 	{"-o", "a file name", read_output},
-	{"--codec", "a list of av1, hevc and h264", read_codecs},
+	{"--codec", "a list of av1, hevc, h264 and vp9", read_codecs},
 	{"--backend", "any, hardware, software or null", read_backend},
 	{"--on-failure", "failover or fail", read_on_failure},
 	{"--quality", "a number from 0 to 63", read_quality},

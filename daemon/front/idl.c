@@ -46,7 +46,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Hdr, COMMENT("SMPTE ST 2086: R, G, B"),
 
 /* What a session is to encode: the input of OpenSession, and echoed in a report. */
 #define PARAMETERS(F, T)                                                                         \
-	COMMENT("Codecs in order of preference: av1, hevc, h264"), F(codecs, STRING, ARRAY),     \
+	COMMENT("Codecs, preferred first: av1, hevc, h264, vp9"), F(codecs, STRING, ARRAY),      \
 		COMMENT("Visible size in pixels, 1 to 8192, kept exactly"), F(width, INT, 0),    \
 		F(height, INT, 0), COMMENT("Pixel format: i420, nv12, i010, p010"),              \
 		F(format, STRING, 0), COMMENT("Seconds per tick of pts"),                        \
@@ -54,7 +54,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Hdr, COMMENT("SMPTE ST 2086: R, G, B"),
 		T(frameRate, Rational, NULLABLE), T(sampleAspect, Rational, NULLABLE),           \
 		COMMENT("quality, vbr, capped_vbr, cbr; default quality"),                       \
 		F(rateControl, STRING, NULLABLE),                                                \
-		COMMENT("Constant quality on the codec's scale: av1 0-63, hevc and h264 0-51"),  \
+		COMMENT("Quality on the codec's scale: av1, vp9 0-63, hevc and h264 0-51"),      \
 		F(quality, INT, NULLABLE), COMMENT("Bits a second"), F(bitrate, INT, NULLABLE),  \
 		COMMENT("Bits a second at most, for capped_vbr"), F(maxBitrate, INT, NULLABLE),  \
 		COMMENT("0 (slowest) to 13; default 8"), F(speed, INT, NULLABLE),                \

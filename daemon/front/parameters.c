@@ -196,8 +196,8 @@ static int take_codecs(sd_varlink *link, sd_json_variant *list, struct vencd_par
 	size_t n = sd_json_variant_elements(list);
 
 	if (n < 1 || n > VENCD_MAX_CODECS)
-		return request_invalid(
-			link, "codecs", NULL, "one to three codecs are needed", "av1, hevc, h264");
+		return request_invalid(link, "codecs", NULL, "one to four codecs are needed",
+			"av1, hevc, h264, vp9");
 	for (size_t i = 0; i < n; i++) {
 		const char *name = sd_json_variant_string(sd_json_variant_by_index(list, i));
 

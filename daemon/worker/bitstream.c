@@ -4,7 +4,7 @@
 /*
  * Keyframes by the bitstream: NAL unit types of H.264 (ITU-T H.264 table 7-1) and HEVC (H.265 table
  * 7-1) up to the first slice; OBUs of AV1 (sections 5.3 and 5.9) to the end of the temporal unit,
- * which must show exactly one frame.
+ * and the frames of VP9 (section 6.2, annex B), either of which must show exactly one frame.
  */
 
 #include "daemon/worker/bitstream.h"
@@ -144,6 +144,72 @@ static enum bitstream_kind inspect_av1(const uint8_t *data, uint64_t size)
 	return shown == 1 ? kind : BITSTREAM_BROKEN;
 }
 
+/* The first byte of a VP9 frame. Profile 3 has a bit more in it, and nobody here asks for that. */
+enum vp9_bits {
+	VP9_MARKER = 0xc0, /* 2 */
+	VP9_PROFILE_LOW = 0x20,
+	VP9_PROFILE_HIGH = 0x10,
+	VP9_SHOW_EXISTING = 0x08,
+	VP9_INTER = 0x04,
+	VP9_SHOWN = 0x02,
+};
+
+#define VP9_INDEX_MARKER 0xc0u /* and the three highest bits are it: of a superframe's index */
+#define VP9_FRAMES_MAX 8u
+
+/* One frame. A keyframe has its sync code (6.2.1) in the bytes behind these flags. */
+static bool inspect_vp9_frame(
+	const uint8_t *data, uint64_t size, unsigned *shown, enum bitstream_kind *kind)
+{
+	unsigned deep = VP9_PROFILE_LOW | VP9_PROFILE_HIGH;
+
+	if (size == 0 || (data[0] & VP9_MARKER) != 0x80 || (data[0] & deep) == deep)
+		return false;
+	*shown += (data[0] & (VP9_SHOW_EXISTING | VP9_SHOWN)) != 0;
+	if (data[0] & (VP9_SHOW_EXISTING | VP9_INTER))
+		return true;
+	*kind = BITSTREAM_KEYFRAME;
+	return size > 3 && data[1] == 0x49 && data[2] == 0x83 && data[3] == 0x42;
+}
+
+/* The sizes of a superframe's frames, or the one of a packet without an index; 0: broken. */
+static unsigned split_vp9(const uint8_t *data, uint64_t size, uint64_t sizes[VP9_FRAMES_MAX])
+{
+	unsigned last = data[size - 1], frames = (last & 7) + 1, bytes = (last >> 3 & 3) + 1;
+	uint64_t index = 2 + (uint64_t)bytes * frames, sum = 0;
+
+	sizes[0] = size;
+	if ((last & 0xe0) != VP9_INDEX_MARKER || size < index || data[size - index] != last)
+		return 1;
+	for (unsigned i = 0; i < frames; i++) {
+		const uint8_t *number = data + size - index + 1 + (uint64_t)i * bytes;
+
+		sizes[i] = 0;
+		for (unsigned j = 0; j < bytes; j++)
+			sizes[i] |= (uint64_t)number[j] << (8 * j);
+		sum += sizes[i];
+	}
+	return sum == size - index ? frames : 0;
+}
+
+static enum bitstream_kind inspect_vp9(const uint8_t *data, uint64_t size)
+{
+	enum bitstream_kind kind = BITSTREAM_INTER;
+	uint64_t sizes[VP9_FRAMES_MAX];
+	unsigned shown = 0, frames = size ? split_vp9(data, size, sizes) : 0;
+
+	for (unsigned i = 0; i < frames; i++) {
+		enum bitstream_kind of_frame = BITSTREAM_INTER;
+
+		if (!inspect_vp9_frame(data, sizes[i], &shown, &of_frame))
+			return BITSTREAM_BROKEN;
+		if (i == 0)
+			kind = of_frame;
+		data += sizes[i];
+	}
+	return shown == 1 ? kind : BITSTREAM_BROKEN;
+}
+
 enum bitstream_kind bitstream_inspect(uint32_t codec, const uint8_t *data, uint64_t size)
 {
 	switch (codec) {
@@ -153,6 +219,8 @@ enum bitstream_kind bitstream_inspect(uint32_t codec, const uint8_t *data, uint6
 		return inspect_nals(hevc_nal, HEVC_SETS, data, size);
 	case VENCD_CODEC_H264:
 		return inspect_nals(h264_nal, H264_SETS, data, size);
+	case VENCD_CODEC_VP9:
+		return inspect_vp9(data, size);
 	}
 	return BITSTREAM_BROKEN;
 }

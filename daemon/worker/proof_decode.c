@@ -42,6 +42,7 @@ static const AVCodec *find_decoder(uint32_t codec)
 		[VENCD_CODEC_AV1] = {"libdav1d", "libaom-av1"},
 		[VENCD_CODEC_HEVC] = {"hevc", "hevc"},
 		[VENCD_CODEC_H264] = {"h264", "h264"},
+		[VENCD_CODEC_VP9] = {"vp9", "libvpx-vp9"},
 	};
 	const AVCodec *found = avcodec_find_decoder_by_name(names[codec][0]);
 

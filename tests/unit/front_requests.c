@@ -221,15 +221,15 @@ static const struct {
 	{"OpenSession",
 		"{\"codecs\":[],\"width\":640,\"height\":360,\"format\":\"i420\","
 		"\"timeBase\":{\"num\":1,\"den\":25}}",
-		"Invalid", "codecs", "av1, hevc, h264"},
+		"Invalid", "codecs", "av1, hevc, h264, vp9"},
 	{"OpenSession",
 		"{\"codecs\":[\"av1\",\"av1\"],\"width\":640,\"height\":360,\"format\":\"i420\","
 		"\"timeBase\":{\"num\":1,\"den\":25}}",
 		"Invalid", "codecs", NULL},
 	{"OpenSession",
-		"{\"codecs\":[\"vp9\"],\"width\":640,\"height\":360,\"format\":\"i420\","
+		"{\"codecs\":[\"vp8\"],\"width\":640,\"height\":360,\"format\":\"i420\","
 		"\"timeBase\":{\"num\":1,\"den\":25}}",
-		"Invalid", "codecs", "av1, hevc, h264"},
+		"Invalid", "codecs", "av1, hevc, h264, vp9"},
 	{"OpenSession",
 		"{\"codecs\":[\"av1\"],\"width\":8193,\"height\":360,\"format\":\"i420\","
 		"\"timeBase\":{\"num\":1,\"den\":25}}",

@@ -77,7 +77,7 @@ static void check_exit_codes(void)
 
 int main(void)
 {
-	CHECK_ENUM(codec, "av1", "hevc", "h264");
+	CHECK_ENUM(codec, "av1", "hevc", "h264", "vp9");
 	CHECK_ENUM(pixel_format, "i420", "nv12", "i010", "p010");
 	CHECK_ENUM(latency, "file", "live");
 	CHECK_ENUM(rate_control, "quality", "vbr", "capped_vbr", "cbr");

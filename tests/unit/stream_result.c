@@ -102,6 +102,8 @@ static void test_containers(void)
 	check_narrowed("ts", VENCD_CODEC_AV1, VENCD_CODEC_H264, VENCD_CODEC_H264, 0);
 	check_narrowed("mkv", VENCD_CODEC_H264, VENCD_CODEC_AV1, VENCD_CODEC_H264, VENCD_CODEC_AV1);
 	check_narrowed("mkv", 0, 0, VENCD_CODEC_AV1, VENCD_CODEC_HEVC);
+	check_narrowed("webm", 0, 0, VENCD_CODEC_AV1, VENCD_CODEC_VP9);
+	check_narrowed("ts", VENCD_CODEC_VP9, VENCD_CODEC_HEVC, VENCD_CODEC_HEVC, 0);
 	check_narrowed("hevc", 0, 0, VENCD_CODEC_HEVC, 0);
 	CHECK_EQUAL(container_narrow(container_find("webm"), &params), -EINVAL);
 	CHECK_EQUAL(params.codecs[0], VENCD_CODEC_H264);

@@ -277,13 +277,13 @@ static void check_request(void)
 	CHECK(!strcmp(refusal.parameter, "width, height"));
 }
 
-/* AV1 has no B frames, whatever its driver claims. */
-static void check_av1(void)
+/* AV1 and VP9 have no B frames, whatever their driver claims. */
+static void check_no_b_frames(const char *name)
 {
 	const struct va_claim c8 = a_claim(VA_RT_FORMAT_YUV420);
 	const struct va_claim *const claims[VA_DEPTHS] = {&c8, NULL};
-	struct encoder_limits l = *encoder_limits_find("av1_vaapi");
-	struct vencd_params request = a_picture(VENCD_CODEC_AV1);
+	struct encoder_limits l = *encoder_limits_find(name);
+	struct vencd_params request = a_picture(l.codec);
 	struct vencd_refusal refusal;
 	struct encoder_params params;
 
@@ -326,6 +326,7 @@ static void check_delays(void)
 		{VENCD_CODEC_H264, VENCD_LATENCY_FILE, 1, 6, 1, 3},
 		{VENCD_CODEC_HEVC, VENCD_LATENCY_FILE, 1, 6, 1, 3},
 		{VENCD_CODEC_AV1, VENCD_LATENCY_FILE, 0, 2, 0, 1},
+		{VENCD_CODEC_VP9, VENCD_LATENCY_FILE, 0, 2, 0, 1},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -364,6 +365,9 @@ static void check_quantisers(void)
 		CHECK(quantiser(VENCD_CODEC_AV1, quality) >
 			quantiser(VENCD_CODEC_AV1, quality - 1));
 	CHECK_EQUAL(quantiser(VENCD_CODEC_AV1, 63), 255);
+	for (int quality = 0; quality <= 63; quality++)
+		CHECK_EQUAL(
+			quantiser(VENCD_CODEC_VP9, quality), quantiser(VENCD_CODEC_AV1, quality));
 }
 
 static void check_speeds(void)
@@ -456,7 +460,8 @@ int main(void)
 	check_rate_controls();
 	check_both_depths();
 	check_b_frames();
-	check_av1();
+	check_no_b_frames("av1_vaapi");
+	check_no_b_frames("vp9_vaapi");
 	check_sizes();
 	check_request();
 	check_delays();

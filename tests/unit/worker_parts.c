@@ -372,6 +372,32 @@ static void check_nals(void)
 	EXPECT(HEVC, BROKEN, 1, 2, 3, 4, 5);
 }
 
+/* A frame of VP9, and a superframe's index of two sizes of a byte. */
+#define VP9_KEY(shown) 0x80 | (shown) << 1, 0x49, 0x83, 0x42, 7
+#define VP9_INTER(shown) 0x84 | (shown) << 1, 7, 7
+#define VP9_EXISTING 0x88
+#define VP9_INDEX(first, second) 0xc1, (first), (second), 0xc1
+
+static void check_vp9(void)
+{
+	EXPECT(VP9, KEYFRAME, VP9_KEY(1));
+	EXPECT(VP9, KEYFRAME, 0x92, 0x49, 0x83, 0x42); /* profile 2 */
+	EXPECT(VP9, INTER, VP9_INTER(1));
+	EXPECT(VP9, INTER, VP9_EXISTING);
+	EXPECT(VP9, INTER, VP9_INTER(0), VP9_INTER(1), VP9_INDEX(3, 3));
+	EXPECT(VP9, KEYFRAME, VP9_KEY(1), VP9_INTER(0), VP9_INDEX(5, 3));
+	EXPECT(VP9, INTER, VP9_INTER(0), VP9_EXISTING, VP9_INDEX(3, 1));
+	EXPECT(VP9, BROKEN, VP9_INTER(0)); /* nothing is shown */
+	EXPECT(VP9, BROKEN, VP9_INTER(1), VP9_INTER(1), VP9_INDEX(3, 3));
+	EXPECT(VP9, BROKEN, VP9_INTER(0), VP9_INTER(1), VP9_INDEX(3, 2)); /* sizes do not add up */
+	EXPECT(VP9, BROKEN, VP9_INTER(0), VP9_INTER(1), VP9_INDEX(6, 0));
+	EXPECT(VP9, BROKEN, 0x82, 0x49, 0x83, 0x43); /* no sync code */
+	EXPECT(VP9, BROKEN, 0x82, 0x49, 0x83);
+	EXPECT(VP9, BROKEN, 0xb2, 0x49, 0x83, 0x42); /* profile 3 */
+	EXPECT(VP9, BROKEN, 0x42, 0x49, 0x83, 0x42);
+	CHECK_EQUAL(bitstream_inspect(VENCD_CODEC_VP9, NULL, 0), BITSTREAM_BROKEN);
+}
+
 #define OBU(type, ...) ((type) << 3 | 2), sizeof((uint8_t[]){__VA_ARGS__}), __VA_ARGS__
 #define DELIMITER 0x12, 0
 #define SEQUENCE OBU(1, 0, 0, 0)
@@ -408,6 +434,7 @@ int main(void)
 	check_targets();
 	check_passes();
 	check_nals();
+	check_vp9();
 	check_obus();
 	return 0;
 }
