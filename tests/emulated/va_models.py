@@ -11,7 +11,7 @@ import unittest
 import strangers
 
 EVERYTHING = {"H264ConstrainedBaseline", "H264Main", "H264High", "HEVCMain", "HEVCMain10",
-              "AV1Profile0"}
+              "AV1Profile0", "VP9Profile0", "VP9Profile2"}
 PLAIN = {"H264ConstrainedBaseline", "H264Main", "H264High"}
 BAR = 29
 OTHER = "/dev/dri/renderD5"
@@ -135,7 +135,7 @@ class Idle(Model):
 
     def test_packets(self):
         """Small, one for each picture, and with the keyframes where they belong."""
-        for codec, ending in (("h264", "h264"), ("hevc", "hevc"), ("av1", "ivf")):
+        for codec, ending in (("h264", "h264"), ("hevc", "hevc"), ("av1", "ivf"), ("vp9", "ivf")):
             path, done = self.encode("idle", codec, ending, "-bf", "0", "-g", "10", frames=40,
                                      size="640x368")
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -147,10 +147,10 @@ class Idle(Model):
 
 class Together(Model):
 
-    def test_three_at_once(self):
+    def test_four_at_once(self):
         """On one display of one process, each from a thread of its own."""
-        outputs, graph = [], "split=3[h264][hevc][av1]"
-        for codec, ending in (("h264", "h264"), ("hevc", "hevc"), ("av1", "ivf")):
+        outputs, graph = [], "split=4[h264][hevc][av1][vp9]"
+        for codec, ending in (("h264", "h264"), ("hevc", "hevc"), ("av1", "ivf"), ("vp9", "webm")):
             path = self.path(ending)
             outputs += ["-map", f"[{codec}]", "-c:v", f"{codec}_vaapi", "-b:v", "2M", path]
         strangers.set_devices("1:3 full")
@@ -158,7 +158,7 @@ class Together(Model):
                               "-vaapi_device", strangers.NODE, *strangers.source("320x192", 24),
                               "-filter_complex", f"format=nv12,hwupload,{graph}", *outputs])
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for ending in "h264", "hevc", "ivf":
+        for ending in "h264", "hevc", "ivf", "webm":
             frames, worst = strangers.compare(self.path(ending))
             self.assertEqual(frames, 24)
             self.assertGreater(worst, BAR)

@@ -9,6 +9,7 @@
  * sets which a program writes from them fit the slices.
  */
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "tests/emulated/va/driver.h"
@@ -87,7 +88,9 @@ static uint32_t av1_tools(void)
 
 static uint32_t rate_controls(enum codec_kind codec)
 {
-	return VA_RC_CQP | VA_RC_CBR | VA_RC_VBR | (codec == CODEC_AV1 ? 0 : VA_RC_ICQ);
+	bool has_icq = codec == CODEC_H264 || codec == CODEC_HEVC;
+
+	return VA_RC_CQP | VA_RC_CBR | VA_RC_VBR | (has_icq ? VA_RC_ICQ : 0);
 }
 
 static uint32_t attribute_of_codec(const struct ability *ability, VAConfigAttribType type)

@@ -38,6 +38,8 @@
 #define HEVC(profile, format, l1) \
 	{VAProfileHEVC##profile, CODEC_HEVC, format, 4096, 2304, PACKED, REFERENCES(1, l1)}
 #define AV1 {VAProfileAV1Profile0, CODEC_AV1, TEN_BIT, 4096, 2304, PACKED_AV1, REFERENCES(1, 0)}
+#define VP9(profile, format) \
+	{VAProfileVP9##profile, CODEC_VP9, format, 4096, 2304, 0, REFERENCES(1, 0)}
 
 static const struct ability everything[] = {
 	H264(ConstrainedBaseline, PACKED, 0),
@@ -46,6 +48,8 @@ static const struct ability everything[] = {
 	HEVC(Main, EIGHT_BIT, 1),
 	HEVC(Main10, VA_RT_FORMAT_YUV420_10, 1),
 	AV1,
+	VP9(Profile0, EIGHT_BIT),
+	VP9(Profile2, VA_RT_FORMAT_YUV420_10),
 	{VAProfileNone},
 };
 

@@ -15,6 +15,7 @@ enum codec_kind {
 	CODEC_H264,
 	CODEC_HEVC,
 	CODEC_AV1,
+	CODEC_VP9,
 };
 
 /* What a device claims for one profile. */

@@ -18,6 +18,7 @@ static const struct codec *const codecs[] = {
 	[CODEC_H264] = &codec_h264,
 	[CODEC_HEVC] = &codec_hevc,
 	[CODEC_AV1] = &codec_av1,
+	[CODEC_VP9] = &codec_vp9,
 };
 
 void context_free(struct context *context)

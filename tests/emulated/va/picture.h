@@ -9,6 +9,7 @@
 #include <va/va_enc_av1.h>
 #include <va/va_enc_h264.h>
 #include <va/va_enc_hevc.h>
+#include <va/va_enc_vp9.h>
 
 #include "tests/emulated/va/bits.h"
 #include "tests/emulated/va/driver.h"
@@ -39,11 +40,13 @@ struct context {
 		VAEncSequenceParameterBufferH264 h264;
 		VAEncSequenceParameterBufferHEVC hevc;
 		VAEncSequenceParameterBufferAV1 av1;
+		VAEncSequenceParameterBufferVP9 vp9;
 	} sequence;
 	union {
 		VAEncPictureParameterBufferH264 h264;
 		VAEncPictureParameterBufferHEVC hevc;
 		VAEncPictureParameterBufferAV1 av1;
+		VAEncPictureParameterBufferVP9 vp9;
 	} picture;
 	union {
 		VAEncSliceParameterBufferH264 h264;
@@ -70,7 +73,7 @@ struct codec {
 	void (*close)(void *encoder);
 };
 
-extern const struct codec codec_h264, codec_hevc, codec_av1;
+extern const struct codec codec_h264, codec_hevc, codec_av1, codec_vp9;
 
 void context_free(struct context *context);
 

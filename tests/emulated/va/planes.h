@@ -3,7 +3,7 @@
 #ifndef VENCD_EMULATED_PLANES_H
 #define VENCD_EMULATED_PLANES_H
 
-/* Chroma in two planes, for encoders that take no other: x265 and SVT-AV1. */
+/* Chroma in two planes, for encoders that take no other: x265, SVT-AV1, libvpx. */
 
 #include <stdbool.h>
 
