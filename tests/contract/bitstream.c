@@ -3,8 +3,8 @@
 
 /*
  * One packet looked at: AV1 OBUs of the low-overhead format, NAL units of H.264 and HEVC in Annex
- * B, and the header of the null encoder. Emulation prevention does not reach the few bits read
- * here.
+ * B, a VP9 frame's first byte, and the header of the null encoder. Emulation prevention does not
+ * reach the few bits read here.
  */
 
 #include "tests/contract/bitstream.h"
@@ -151,6 +151,20 @@ static void parse_nals(
 	}
 }
 
+/* --- VP9 (6.2): no superframes are made here --- */
+
+static void parse_vp9(const uint8_t *data, size_t size, struct bitstream *b)
+{
+	static const uint8_t sync[] = {0x49, 0x83, 0x42};
+	bool existing = size && data[0] & 0x08, key = size && !existing && !(data[0] & 0x04);
+
+	b->wellformed = size > 0 && data[0] >> 6 == 2;
+	if (key)
+		b->wellformed &= size > sizeof(sync) && !memcmp(data + 1, sync, sizeof(sync));
+	b->shown = existing || (size && data[0] & 0x02);
+	b->keyframe = b->headers = key && b->shown;
+}
+
 /* --- the null encoder --- */
 
 static void parse_null(const uint8_t *data, size_t size, struct bitstream *b)
@@ -177,6 +191,9 @@ void bitstream_parse(uint32_t codec, const uint8_t *data, size_t size, struct bi
 		break;
 	case VENCD_CODEC_HEVC:
 		parse_nals(&hevc_rules, data, size, ret);
+		break;
+	case VENCD_CODEC_VP9:
+		parse_vp9(data, size, ret);
 		break;
 	default:
 		parse_null(data, size, ret);

@@ -33,7 +33,8 @@ static const char *decoder_name(uint32_t codec)
 {
 	static const char *const names[] = {[VENCD_CODEC_AV1] = "libdav1d",
 		[VENCD_CODEC_HEVC] = "hevc",
-		[VENCD_CODEC_H264] = "h264"};
+		[VENCD_CODEC_H264] = "h264",
+		[VENCD_CODEC_VP9] = "vp9"};
 
 	return names[codec];
 }

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 from harness import BUILD, CLIP, Daemon, main, run_tool, until
+from media import count_decoded, similarity, stream
 
 FULL, H264, POLARIS, NVIDIA = (f"pci-0000:0{slot}:00.0" for slot in (1, 2, 3, 4))
 NODE = {id: os.environ.get(f"EMULATED_NODE_{name}", "") for id, name in
@@ -38,7 +39,7 @@ def proved(daemon):
 
 
 def rows(daemon):
-    """Once all probes have ended: ten encoders prove all that they claim."""
+    """Once all probes have ended: twelve encoders prove all that they claim."""
     found = until(lambda: proved(daemon), "the end of all probes", limit=400)
     return {(row["device"], row["encoder"]): row for row in found}
 
@@ -57,10 +58,10 @@ class Devices(unittest.TestCase):
         with Daemon(SETTINGS) as daemon:
             found = rows(daemon)
             self.assertEqual(set(found), {(gpu, codec + "_vaapi") for gpu in NODE
-                                          for codec in ("av1", "h264", "hevc")}
+                                          for codec in ("av1", "h264", "hevc", "vp9")}
                              | {("cpu", "libx264")})
             states = {key: row["state"] for key, row in found.items()}
-            for encoder in ("av1_vaapi", "h264_vaapi", "hevc_vaapi"):
+            for encoder in ("av1_vaapi", "h264_vaapi", "hevc_vaapi", "vp9_vaapi"):
                 self.assertEqual(states[FULL, encoder], "proven", found[FULL, encoder])
                 self.assertEqual(states[NVIDIA, encoder], "disabled")
             self.assertEqual(states[H264, "h264_vaapi"], "proven")
@@ -121,6 +122,28 @@ class Devices(unittest.TestCase):
             self.assertRegex(others, rf"h264_vaapi on {POLARIS}: on the deny-list")
             self.assertIn("landlock", attempt["walls"])
             self.assertIn("seccomp", attempt["walls"])
+
+    def test_vp9(self):
+        """On a GPU into each container that takes it; without one it is refused, by name."""
+        settings = {**SETTINGS, "FullProof": ""}  # what is shown here is no proof
+        with tempfile.TemporaryDirectory() as directory, Daemon(settings) as daemon:
+            rows(daemon)
+            for name in ("out.webm", "out.mkv", "out.mp4", "out.ivf"):
+                out = pathlib.Path(directory, name)
+                run_tool("--socket", daemon.socket, "encode", CLIP, "-o", out, "--codec", "vp9")
+                video = stream(out)
+                self.assertEqual((video["codec_name"], video["width"], video["height"]),
+                                 ("vp9", 854, 480), name)
+                self.assertEqual(count_decoded(out), 240, name)
+                self.assertGreater(similarity(out, CLIP), 0.9, name)
+            ts = pathlib.Path(directory, "out.ts")
+            run_tool("--socket", daemon.socket, "encode", CLIP, "-o", ts, "--codec", "vp9",
+                     expect=2)
+        with Daemon({**SETTINGS, "Hardware": "no"}) as daemon:
+            rows(daemon)
+            refusal = encode(daemon, "--codec", "vp9", expect=REFUSED).stderr
+            self.assertIn("this host has no usable encoder for the codecs asked for", refusal)
+            self.assertRegex(refusal, r"\bh264\b")  # which it has instead
 
     def test_not_permitted(self):
         """The daemon of another user, whom the nodes do not let in: nothing is tried."""
