@@ -295,10 +295,40 @@ static void list_rejected(const struct search *search, char *ret, size_t size)
 		snprintf(ret + n, size - n, "; and %u more", search->rejected - i);
 }
 
+static bool is_asked(const struct vencd_params *request, uint32_t codec)
+{
+	for (unsigned i = 0; i < VENCD_MAX_CODECS; i++)
+		if (request->codecs[i] == codec)
+			return true;
+	return false;
+}
+
+/* Other codecs for which an encoder takes work, of the backends that were asked for. */
+static void list_codecs(
+	const struct registry *registry, const struct vencd_params *request, char *ret, size_t size)
+{
+	uint32_t listed = 0;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < registry->entries && n < size; i++) {
+		const struct encoder_entry *entry = &registry->entry[i];
+		uint32_t codec = entry->limits->codec;
+
+		if (!codec || listed & 1u << codec || is_asked(request, codec) ||
+			!backend_matches(entry->limits->backend, request->backend) ||
+			!device_state_is_usable(entry->row.state))
+			continue;
+		n += (size_t)snprintf(ret + n, size - n, "%s%s", n ? ", " : "",
+			vencd_codec_name((enum vencd_codec)codec));
+		listed |= 1u << codec;
+	}
+}
+
 static enum placement_result refuse(const struct search *search, const struct registry *registry,
 	const struct vencd_params *request)
 {
 	struct placement *p = search->placement;
+	char codecs[64] = "";
 
 	if (search->unsupported && !search->closed)
 		return PLACEMENT_REFUSED;
@@ -310,8 +340,11 @@ static enum placement_result refuse(const struct search *search, const struct re
 		snprintf(p->refusal.reason, sizeof(p->refusal.reason),
 			"this host has no %s encoder for the codecs asked for",
 			say_none(registry, request->backend));
+	list_codecs(registry, request, codecs, sizeof(codecs));
 	snprintf(p->refusal.advice, sizeof(p->refusal.advice),
-		"see `vencctl devices` for what there is; allow more codecs or another backend");
+		"see `vencctl devices` for what there is; allow more codecs%s%s%s or another "
+		"backend",
+		*codecs ? " (" : "", codecs, *codecs ? ")" : "");
 	return PLACEMENT_REFUSED;
 }
 

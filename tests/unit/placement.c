@@ -149,6 +149,25 @@ static void test_demoted(void)
 	CHECK(choose(VENCD_BACKEND_ANY, PLACEMENT_FOUND, 0).encoder == a);
 }
 
+/* Where none has the codec, the refusal names those that some encoder has. */
+static void test_alternatives(void)
+{
+	struct placement p;
+
+	new_host();
+	add("vp9_vaapi", &registry->gpu[0], DEVICE_PROVEN);
+	add("vp9_vaapi", &registry->gpu[1], DEVICE_PROVEN);
+	add("av1_vaapi", &registry->gpu[0], DEVICE_UNSUPPORTED);
+	add("libx265", NULL, DEVICE_PROVEN);
+	add("null", NULL, DEVICE_PROVEN);
+	p = choose(VENCD_BACKEND_ANY, PLACEMENT_REFUSED, 0);
+	CHECK(strstr(p.refusal.advice, "codecs (vp9, hevc) or"));
+	p = choose(VENCD_BACKEND_HARDWARE, PLACEMENT_REFUSED, 0);
+	CHECK(strstr(p.refusal.advice, "codecs (vp9) or"));
+	p = choose(VENCD_BACKEND_SOFTWARE, PLACEMENT_REFUSED, VENCD_CODEC_VP9);
+	CHECK(strstr(p.refusal.advice, "codecs (hevc) or"));
+}
+
 /* The codec that the client prefers, be it in software, before another one in hardware. */
 static void test_codec_first(void)
 {
@@ -251,6 +270,7 @@ int main(void)
 	test_load();
 	test_demoted();
 	test_codec_first();
+	test_alternatives();
 	test_waiting();
 	test_own_reach();
 	test_refusal();
