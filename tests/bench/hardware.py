@@ -2,9 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """What vencd costs around a GPU's driver, beside ffmpeg with the same driver.
 
-There is no GPU: the driver is the emulated one (tests/emulated), which does nothing from when the
-encoder has been proved. So these rows say what goes by outside of the encoding, copies of the
-picture included, and nothing of how fast a GPU is.
+There is no GPU: the driver is the emulated one (tests/emulated), which does next to nothing from
+when the encoder has been proved: it codes the first picture, and then says that none has changed.
+The two that the producer shows in turn are near enough to each other for the daemon, which decodes
+some of what comes out beside it and looks whether it is what went in. So these rows say what goes
+by outside of the encoding, copies of the picture included, and nothing of how fast a GPU is.
 
 Every turn is a short run and a long one, and what counts is the difference: frames alone, without
 the start of programs, libraries and encoders.
@@ -47,13 +49,13 @@ class Daemon(machine.Daemon):
         self.stop_encoding()
 
     def stop_encoding(self):
-        """From the next display on, the driver does nothing."""
+        """From the next display on, the driver has one picture for all."""
         root = pathlib.Path(f"/proc/{self.process.pid}/root")
         variables = dict(word.split("=", 1) for word in self.inside if "=" in word)
         devices = root / variables["LIBVA_DRIVERS_PATH"].lstrip("/") / "devices"
         text = devices.read_text(encoding="utf-8")
         new = devices.with_suffix(".new")
-        new.write_text(text.replace("h264-only", "idle"), encoding="utf-8")
+        new.write_text(text.replace("h264-only", "still"), encoding="utf-8")
         new.replace(devices)
 
     def spent(self):

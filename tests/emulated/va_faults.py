@@ -145,14 +145,14 @@ class Faults(unittest.TestCase):
         self.assertEqual(done.stdout.split(), ["0", "0", "1", "1", "1"], done.stderr)
 
     def test_garbage(self):
-        for kind in "noise", "empty", "truncated":
+        for kind in "noise", "empty", "truncated", "slices", "black":
             done = self.encode(f"EndPicture:5:garbage:{kind}")
             self.assert_said(done, "EndPicture", 5, "garbage")
             if done.returncode == 0:
                 with self.assertRaises(ValueError, msg=kind):
-                    frames, _ = strangers.compare(self.path, CLIP["size"], CLIP["frames"])
-                    if frames != 8:
-                        raise ValueError(f"{frames} frames")
+                    frames, worst = strangers.compare(self.path, CLIP["size"], CLIP["frames"])
+                    if frames != 8 or worst < 20:
+                        raise ValueError(f"{frames} frames, the worst at {worst} dB")
 
     def test_thread(self):
         """For sessions alone: no thread of ffmpeg has such a name."""

@@ -145,6 +145,24 @@ class Idle(Model):
             self.assertLess(max(int(row[0]) for row in rows), 400)
 
 
+class Still(Model):
+
+    def test_first_picture(self):
+        """All pictures are the first one, and no decoder has anything against them."""
+        path, done = self.encode("still", "h264", "h264", "-g", "10", "-qp", "24", frames=40,
+                                 size="322x194")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = strangers.probe(path, "packet=size,flags")
+        self.assertEqual([i for i, row in enumerate(rows) if "K" in row[1]], [0, 10, 20, 30])
+        self.assertLess(max(int(row[0]) for row in rows if "K" not in row[1]), 32)
+        done = strangers.run(["ffmpeg", "-v", "error", "-xerror", "-i", path, "-fps_mode",
+                              "passthrough", "-f", "framemd5", "-"])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        sums = [line.split()[-1] for line in done.stdout.splitlines() if line[0] != "#"]
+        self.assertEqual(len(sums), 40)
+        self.assertEqual(len(set(sums)), 1)
+
+
 class Together(Model):
 
     def test_four_at_once(self):

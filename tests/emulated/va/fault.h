@@ -75,6 +75,8 @@ enum garbage {
 	GARBAGE_NOISE,     /* as many bytes, none of them right */
 	GARBAGE_EMPTY,     /* no bytes */
 	GARBAGE_TRUNCATED, /* the first half of them */
+	GARBAGE_SLICES,    /* headers that are right, and noise behind them */
+	GARBAGE_BLACK,     /* a good one, of a black picture */
 	GARBAGE_MAX,
 };
 

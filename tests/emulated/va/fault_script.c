@@ -90,6 +90,8 @@ static const char *const garbage_names[GARBAGE_MAX] = {
 	[GARBAGE_NOISE] = "noise",
 	[GARBAGE_EMPTY] = "empty",
 	[GARBAGE_TRUNCATED] = "truncated",
+	[GARBAGE_SLICES] = "slices",
+	[GARBAGE_BLACK] = "black",
 };
 
 const char *fault_call_name(enum call call)
@@ -176,7 +178,7 @@ static int parse_garbage(const struct reader *r, struct text t, struct fault *f)
 	for (f->arg = 1; f->arg < GARBAGE_MAX; f->arg++)
 		if (is(t, garbage_names[f->arg]))
 			return f->call == CALL_EndPicture ? 0 : refuse(r, "only at EndPicture");
-	return refuse(r, "garbage is noise, empty or truncated");
+	return refuse(r, "garbage is noise, empty, truncated, slices or black");
 }
 
 static int parse_argument(const struct reader *r, struct text t, struct fault *f)

@@ -24,7 +24,8 @@ struct h264 {
 	struct h264_format own; /* x264's parameter sets */
 	uint32_t frame_num;     /* pictures since the last IDR */
 	uint32_t idr_pic_id;
-	uint32_t coded; /* the same, for a device that reorders wrongly */
+	uint32_t coded;     /* the same, for a device that reorders wrongly */
+	struct bytes first; /* the first picture, of a device that shows it for ever */
 };
 
 static VABufferID coded_buffer(const struct context *c)
@@ -70,7 +71,8 @@ static void set_tools(x264_param_t *p, const struct context *c)
 {
 	const VAEncPictureParameterBufferH264 *picture = &c->picture.h264;
 
-	p->b_cabac = (int)picture->pic_fields.bits.entropy_coding_mode_flag;
+	p->b_cabac = picture->pic_fields.bits.entropy_coding_mode_flag &&
+		c->driver->device.model->lie != LIE_STILL;
 	p->analyse.b_transform_8x8 = (int)picture->pic_fields.bits.transform_8x8_mode_flag;
 	p->analyse.i_weighted_pred = X264_WEIGHTP_NONE;
 	p->analyse.b_psy = 0; /* it shifts the chroma quantiser */
@@ -131,6 +133,7 @@ static void h264_close(void *encoder)
 
 	if (h->x264)
 		x264_encoder_close(h->x264);
+	bytes_clear(&h->first);
 	free(h);
 }
 
@@ -276,6 +279,45 @@ static VAStatus h264_encode(struct context *c, const struct surface *source, enu
 	return append_picture(c, nals[0].p_payload, (size_t)size, type);
 }
 
+/* All macroblocks skipped, in the words of x264's own parameter sets, which are without CABAC. */
+static void append_still(struct context *c, struct h264 *h)
+{
+	const VAEncSequenceParameterBufferH264 *s = &c->sequence.h264;
+	struct h264_slice slice = {
+		.qp = h->own.init_qp,
+		.deblocking_idc = 1,
+		.frame_num = h->frame_num & ((1u << h->own.frame_num_bits) - 1),
+	};
+	struct bytes payload = {0};
+	struct bit_writer w = {.to = &payload};
+
+	h264_slice_write(&w, &h->own, &slice);
+	bits_put_ue(&w, (uint32_t)s->picture_width_in_mbs * s->picture_height_in_mbs);
+	bits_put(&w, 1, 1);
+	bits_align(&w, 0);
+	nal_append(&c->bytes, &payload);
+	bytes_clear(&payload);
+}
+
+static VAStatus h264_repeat(struct context *c, const struct surface *source, enum picture_type type)
+{
+	struct h264 *h = c->encoder;
+	VAStatus status;
+
+	if (h && type == PICTURE_IDR)
+		bytes_append(&c->bytes, h->first.data, h->first.size);
+	if (h) {
+		h->frame_num = type == PICTURE_IDR ? 0 : h->frame_num + 1;
+		if (type != PICTURE_IDR)
+			append_still(c, h);
+		return VA_STATUS_SUCCESS;
+	}
+	status = h264_encode(c, source, type);
+	if (!status)
+		bytes_append(&((struct h264 *)c->encoder)->first, c->bytes.data, c->bytes.size);
+	return status;
+}
+
 static void h264_pretend(struct context *c, enum picture_type type)
 {
 	struct h264_format format = program_format(c);
@@ -307,5 +349,6 @@ const struct codec codec_h264 = {
 	.type = type_of,
 	.encode = h264_encode,
 	.pretend = h264_pretend,
+	.repeat = h264_repeat,
 	.close = h264_close,
 };

@@ -64,6 +64,7 @@ static const struct model models[] = {
 	{"full", LIE_NONE, everything},
 	{"h264-only", LIE_NONE, h264_plain},
 	{"idle", LIE_IDLE, everything},
+	{"still", LIE_STILL, h264_plain},
 	{"garbage", LIE_GARBAGE, everything},
 	{"hang-p", LIE_HANG_P, everything},
 	{"small", LIE_SMALL, everything},

@@ -32,6 +32,7 @@ struct ability {
 enum lie {
 	LIE_NONE,
 	LIE_IDLE,    /* does no work at all: for measuring what is around it */
+	LIE_STILL,   /* codes its first picture, and shows it for ever */
 	LIE_GARBAGE, /* HEVC pictures are noise */
 	LIE_HANG_P,  /* the first picture with a reference is never ready */
 	LIE_SMALL,   /* refuses what is smaller than 145x49 */

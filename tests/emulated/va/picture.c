@@ -273,9 +273,9 @@ static void play_lie(struct context *c, enum picture_type type)
 		fault_hang(c->driver->vendor, "tired");
 }
 
-static void play_garbage(struct context *c)
+static void play_garbage(struct context *c, enum garbage garbage)
 {
-	switch (fault_garbage(&c->driver->device.script, &c->driver->counts)) {
+	switch (garbage) {
 	case GARBAGE_NOISE:
 		make_noise(&c->bytes);
 		break;
@@ -285,6 +285,10 @@ static void play_garbage(struct context *c)
 	case GARBAGE_TRUNCATED:
 		c->bytes.size /= 2;
 		break;
+	case GARBAGE_SLICES:
+		spoil_slices(c);
+		break;
+	case GARBAGE_BLACK: /* it was coded so */
 	case GARBAGE_NONE:
 	case GARBAGE_MAX:
 		break;
@@ -309,23 +313,51 @@ static VAStatus deliver(struct context *c)
 	return VA_STATUS_SUCCESS;
 }
 
+/* In place of the one that was given. */
+static VAStatus encode_black(
+	struct context *c, const struct surface *source, enum picture_type type)
+{
+	struct surface black;
+	VAStatus status = surface_make(&black, source->fourcc, source->width, source->height);
+
+	if (status)
+		return status;
+	status = c->codec->encode(c, &black, type);
+	free(black.data);
+	return status;
+}
+
+static VAStatus encode(struct context *c, const struct surface *source, enum picture_type type,
+	enum garbage garbage)
+{
+	switch (c->driver->device.model->lie) {
+	case LIE_IDLE:
+		c->codec->pretend(c, type);
+		return VA_STATUS_SUCCESS;
+	case LIE_STILL:
+		return c->codec->repeat(c, source, type);
+	default:
+		break;
+	}
+	return garbage == GARBAGE_BLACK ? encode_black(c, source, type)
+					: c->codec->encode(c, source, type);
+}
+
 static VAStatus code(struct context *c)
 {
+	enum garbage garbage = fault_garbage(&c->driver->device.script, &c->driver->counts);
 	const struct surface *source = object_find(c->driver, OBJECT_SURFACE, c->source);
 	enum picture_type type = c->codec->type(c);
-	VAStatus status = VA_STATUS_SUCCESS;
+	VAStatus status;
 
 	if (!source)
 		return VA_STATUS_ERROR_INVALID_SURFACE;
-	if (c->driver->device.model->lie == LIE_IDLE)
-		c->codec->pretend(c, type);
-	else
-		status = c->codec->encode(c, source, type);
+	status = encode(c, source, type, garbage);
 	if (status)
 		return status;
 	c->n_pictures++;
 	play_lie(c, type);
-	play_garbage(c);
+	play_garbage(c, garbage);
 	return deliver(c);
 }
 

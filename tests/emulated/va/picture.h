@@ -70,6 +70,9 @@ struct codec {
 		struct context *context, const struct surface *source, enum picture_type type);
 	/* Appends what a look at the headers takes for one. */
 	void (*pretend)(struct context *context, enum picture_type type);
+	/* The first picture coded, and all others as if nothing had moved. H.264 alone. */
+	VAStatus (*repeat)(
+		struct context *context, const struct surface *source, enum picture_type type);
 	void (*close)(void *encoder);
 };
 
