@@ -173,6 +173,19 @@ static void take_totals(struct attempt *attempt, uint64_t cut, struct attempt_re
 	report->digest = entry.total_digest;
 }
 
+/* What the worker said of its output, within what it has delivered. */
+static void bound_check(struct attempt_report *report)
+{
+	uint64_t end = report->first_frame + report->frames;
+
+	if (report->frames_checked > report->frames)
+		report->frames_checked = report->frames;
+	if (report->suspect_first < report->first_frame || report->suspect_first >= end)
+		report->suspect_frames = 0;
+	else if (report->suspect_frames > end - report->suspect_first)
+		report->suspect_frames = end - report->suspect_first;
+}
+
 /* What stays lost until the kernel has it back: an estimate of the attempt's own share. */
 static void note_leak(const struct attempt *attempt, struct attempt_report *report)
 {
@@ -251,6 +264,7 @@ uint64_t attempt_cut(struct attempt *attempt, enum attempt_end end)
 	uint64_t cut = commit_close(attempt->slot), received;
 
 	take_totals(attempt, cut, report);
+	bound_check(report);
 	received = atomic_load_explicit(&attempt->slot->packets, memory_order_relaxed);
 	report->discarded_packets = received > report->packets ? received - report->packets : 0;
 	note_first_packet(attempt);
@@ -354,6 +368,10 @@ static void on_ended(struct attempt *attempt, const struct wire_attempt_ended *e
 		return;
 	}
 	snprintf(report->text, sizeof(report->text), "%s", ended->text);
+	report->checking = ended->checking != 0;
+	report->frames_checked = ended->frames_checked;
+	report->suspect_first = ended->suspect_first;
+	report->suspect_frames = ended->suspect_frames;
 	if (ended->end != ATTEMPT_FINISHED) {
 		report->call = ended->call;
 		report->call_frame = ended->frame;

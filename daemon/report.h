@@ -77,7 +77,10 @@ struct attempt_report {
 	uint32_t budget_ms;         /* and its budget then */
 	uint32_t signal, exit_code; /* CRASHED, EXITED */
 	uint32_t leaked_threads, leaked_fds;
-	uint64_t leaked_bytes; /* the session's memory, which stays mapped */
+	uint64_t leaked_bytes;   /* the session's memory, which stays mapped */
+	uint32_t checking;       /* 1: its output was decoded beside it, as far as there was time */
+	uint64_t frames_checked; /* and found good */
+	uint64_t suspect_first, suspect_frames; /* delivered, and maybe wrong; 0 frames: none */
 	uint32_t speed_used, needs_frames, reorder;
 	uint32_t pid;
 	uint32_t walls; /* those that its process was behind: bits of enum wall; 0: not known */
@@ -108,7 +111,7 @@ struct session_tally {
 	uint64_t submitted, encoded;
 	uint32_t attempts;
 	uint32_t finished;     /* 1: the client said how many frames there are */
-	uint32_t all_clean;    /* 1: every attempt ended as FINISHED */
+	uint32_t all_clean;    /* 1: every attempt ended as FINISHED, and no frame is suspect */
 	uint32_t cancel_cause; /* enum vencd_cancel_cause or 0 */
 };
 

@@ -294,7 +294,8 @@ static void settle_accounts(struct session *session)
 	else
 		report->frames_lost = missing;
 	for (uint32_t i = 0; i < report->attempts; i++)
-		tally.all_clean &= report->attempt[i].end == ATTEMPT_FINISHED;
+		tally.all_clean &= report->attempt[i].end == ATTEMPT_FINISHED &&
+			report->attempt[i].suspect_frames == 0;
 	tally.submitted = report->frames_submitted;
 	tally.encoded = report->frames_encoded;
 	tally.finished = finished == 1 + report->frames_submitted;

@@ -327,6 +327,9 @@ struct wire_attempt_ended {
 	uint32_t call;   /* enum slot_call that failed */
 	uint64_t frame;
 	uint64_t discarded_packets;
+	uint32_t checking; /* 1: its output was to be decoded beside it */
+	uint64_t frames_checked;
+	uint64_t suspect_first, suspect_frames; /* of those committed; 0 frames: none */
 	char text[ENCODER_TEXT_MAX];
 };
 

@@ -159,6 +159,21 @@ static void print_range(FILE *out, sd_json_variant *attempt)
 	fputc('\n', out);
 }
 
+static void print_check(FILE *out, sd_json_variant *attempt)
+{
+	sd_json_variant *suspect = sd_json_variant_by_key(attempt, "suspect");
+
+	if (sd_json_variant_by_key(attempt, "framesChecked"))
+		fprintf(out, "  %-10s %llu of its frames were decoded and found good\n", "",
+			(unsigned long long)field_number(attempt, "framesChecked"));
+	if (suspect)
+		fprintf(out, "  %-10s %sframes %llu to %llu are suspect: they may be wrong%s\n", "",
+			colour_of(out, COLOUR_BAD),
+			(unsigned long long)field_number(suspect, "first"),
+			(unsigned long long)field_number(suspect, "last"),
+			colour_of(out, COLOUR_NONE));
+}
+
 /* "thread 4713 (run-7), S (sleeping): system call ppoll, waiting in do_sys_poll" */
 static void print_thread(FILE *out, sd_json_variant *forensics)
 {
@@ -220,6 +235,7 @@ static void print_attempt(FILE *out, sd_json_variant *attempt, size_t number)
 	print_line(out, head, line);
 	print_choice(out, attempt);
 	print_range(out, attempt);
+	print_check(out, attempt);
 	print_end(out, attempt);
 	print_words(out, "it said: ", field_text(attempt, "text"));
 	print_leaked(out, attempt);

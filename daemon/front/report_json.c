@@ -148,6 +148,19 @@ static int add_forensics(sd_json_variant **v, const struct attempt_report *a)
 	return r;
 }
 
+/* Only where there was a check, which nothing but a hardware encoder has. */
+static int add_check(sd_json_variant **v, const struct attempt_report *a)
+{
+	int r = 0;
+
+	if (a->checking)
+		r = sd_json_variant_merge_objectbo(v, UNSIGNED("framesChecked", a->frames_checked));
+	if (r < 0 || a->suspect_frames == 0)
+		return r;
+	return sd_json_variant_set_fieldbo(v, "suspect", UNSIGNED("first", a->suspect_first),
+		UNSIGNED("last", a->suspect_first + a->suspect_frames - 1));
+}
+
 static int add_accounts(sd_json_variant **v, const struct attempt_report *a)
 {
 	return sd_json_variant_merge_objectbo(v, STRING("device", a->device),
@@ -171,6 +184,7 @@ static int attempt_to_json(const struct attempt_report *a, sd_json_variant **ret
 	r = r < 0 ? r : text_add(&v, "picked", a->picked);
 	r = r < 0 ? r : add_rejected(&v, a);
 	r = r < 0 ? r : add_end(&v, a);
+	r = r < 0 ? r : add_check(&v, a);
 	r = r < 0 ? r : add_leaked(&v, a);
 	if (r >= 0 && a->walls)
 		r = wall_names_add(&v, "walls", a->walls);

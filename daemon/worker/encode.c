@@ -6,10 +6,12 @@
  * has finished and the encoder is flushed. Functions return false once the attempt is to end; how
  * then stands in run->ended.
  *
- * In the steady state, with neither side asleep, nothing here makes a system call for a frame.
+ * In the steady state, with neither side asleep, nothing here makes a system call for a frame; of a
+ * hardware encoder one, at most, wakes the check.
  *
  * Whatever a library returns is checked before a byte of it can be committed: a packet that breaks
- * the encoder contract ends the attempt as wrong output, with everything before it intact.
+ * the encoder contract ends the attempt as wrong output, with everything before it intact. What can
+ * only be seen by decoding is found later, by the check (check.c), and ends the attempt then.
  */
 
 #include <errno.h>
@@ -153,7 +155,7 @@ static const char *check_kind(const struct run *run, const struct encoder_packet
 	return NULL;
 }
 
-static const char *check_packet(const struct run *run, const struct encoder_packet *p)
+static const char *inspect_packet(const struct run *run, const struct encoder_packet *p)
 {
 	if (!p->data || p->size == 0)
 		return "an empty packet";
@@ -189,7 +191,7 @@ static bool take_packet(struct run *run, enum slot_call call, const struct encod
 {
 	struct output_packet out = {
 		.data = p->data, .size = p->size, .pts = p->pts, .flags = p->flags};
-	const char *wrong = check_packet(run, p);
+	const char *wrong = inspect_packet(run, p);
 
 	if (!wrong)
 		wrong = place_packet(run, p, &out);
@@ -201,6 +203,8 @@ static bool take_packet(struct run *run, enum slot_call call, const struct encod
 	if (!wait_for_room(run, call, run->output.n_withheld + 1, p->size))
 		return false;
 	output_packet(&run->output, &out);
+	if (run->check)
+		check_packet(run->check, p, out.frame);
 	run->idle_polls = 0;
 	switch (group_add(&run->group, out.frame - run->frames.first)) {
 	case GROUP_OPEN:
@@ -302,6 +306,8 @@ static bool take_frame(struct run *run, const struct plane_frame *f)
 	atomic_store_explicit(&run->map.ring->taken, run->frames.taken, memory_order_release);
 	note_progress(run);
 	chroma_frame(&run->chroma, run->map.pool, f->slot, &frame);
+	if (run->check)
+		check_frame(run->check, &frame);
 	return send_frame(run, &frame);
 }
 
@@ -388,7 +394,7 @@ static bool finish(struct run *run)
 	if (!give_slots_back(run) || !wait_for_room(run, SLOT_CALL_NONE, 1, 0))
 		return false;
 	output_end(&run->output);
-	if (!commit(run))
+	if (!commit(run) || !run_await_check(run))
 		return false;
 	return run_end(run, ATTEMPT_FINISHED, ENCODER_OK, SLOT_CALL_NONE, next_packet(run), NULL);
 }

@@ -2,20 +2,16 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Decoding by libavcodec, with one thread and without mercy: what a decoder would have to repair is
- * a failure. Each picture must have the visible size and the depth that were asked for, the pts of
- * its place, and look like the frame that was drawn for it. What stood in the stream may be
- * anything, which the process's walls are for; its time is the supervisor's to bound.
- *
- * The decoders open no file and make no thread.
+ * Decoding what a case gave. Each picture must have the visible size and the depth that were asked
+ * for, the pts of its place, and look like the frame that was drawn for it. What stood in the
+ * stream may be anything, which the process's walls are for; its time is the supervisor's to bound.
  */
 
 #include "daemon/worker/proof_decode.h"
 
-#include <libavcodec/avcodec.h>
-#include <stdbool.h>
 #include <string.h>
 
+#include "daemon/worker/decoder.h"
 #include "daemon/worker/proof_picture.h"
 
 /*
@@ -28,44 +24,23 @@ struct decoding {
 	const struct proof_case *asked;
 	struct proof_evidence *evidence;
 	char *text;
-	AVCodecContext *context;
+	struct decoder decoder;
 	AVPacket *packet;
-	AVFrame *frame;
 	uint32_t pictures;
 };
 
 #define WRONG(d, ...) proof_fail((d)->text, ENCODER_WRONG_OUTPUT, __VA_ARGS__)
 
-static const AVCodec *find_decoder(uint32_t codec)
-{
-	static const char *const names[][2] = {
-		[VENCD_CODEC_AV1] = {"libdav1d", "libaom-av1"},
-		[VENCD_CODEC_HEVC] = {"hevc", "hevc"},
-		[VENCD_CODEC_H264] = {"h264", "h264"},
-		[VENCD_CODEC_VP9] = {"vp9", "libvpx-vp9"},
-	};
-	const AVCodec *found = avcodec_find_decoder_by_name(names[codec][0]);
-
-	return found ? found : avcodec_find_decoder_by_name(names[codec][1]);
-}
-
 static enum encoder_status start(struct decoding *d, uint32_t codec)
 {
-	const AVCodec *decoder = find_decoder(codec);
-	int e;
+	int e = decoder_open(&d->decoder, codec);
 
-	if (!decoder)
+	d->packet = av_packet_alloc();
+	if (e == AVERROR_DECODER_NOT_FOUND)
 		return proof_fail(d->text, ENCODER_LIBRARY,
 			"libavcodec has no software decoder to check it with");
-	d->context = avcodec_alloc_context3(decoder);
-	d->packet = av_packet_alloc();
-	d->frame = av_frame_alloc();
-	if (!d->context || !d->packet || !d->frame)
+	if (e == AVERROR(ENOMEM) || !d->packet)
 		return proof_fail(d->text, ENCODER_NO_MEMORY, "no memory for a decoder");
-	d->context->thread_count = 1;
-	d->context->pkt_timebase = (AVRational){1, 25};
-	d->context->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK | AV_EF_BITSTREAM;
-	e = avcodec_open2(d->context, decoder, NULL);
 	if (e < 0)
 		return proof_fail(
 			d->text, ENCODER_LIBRARY, "its decoder does not open: %s", av_err2str(e));
@@ -79,22 +54,17 @@ static bool is_deep(const struct proof_case *c)
 	return c->format == VENCD_FORMAT_I010 || c->format == VENCD_FORMAT_P010;
 }
 
-static enum encoder_status check_form(struct decoding *d)
+static enum encoder_status check_form(struct decoding *d, const AVFrame *f)
 {
 	const struct proof_case *c = d->asked;
-	const AVFrame *f = d->frame;
-	bool right = is_deep(c)
-		? f->format == AV_PIX_FMT_YUV420P10LE
-		: f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P;
+	const char *fault = decoder_fault(f, is_deep(c));
 
 	if (d->pictures >= c->frames)
 		return WRONG(d, "decodes to more pictures than frames");
 	if ((uint32_t)f->width != c->width || (uint32_t)f->height != c->height)
 		return WRONG(d, "decodes to pictures of %dx%d", f->width, f->height);
-	if (!right)
-		return WRONG(d, "decodes to another pixel format");
-	if (f->flags & AV_FRAME_FLAG_CORRUPT)
-		return WRONG(d, "decodes to a damaged picture %u", d->pictures);
+	if (fault)
+		return WRONG(d, "decodes to %s as picture %u", fault, d->pictures);
 	if (f->pts != d->pictures)
 		return WRONG(
 			d, "decodes to pts %lld as picture %u", (long long)f->pts, d->pictures);
@@ -112,21 +82,23 @@ static enum encoder_status misplaced(
 		psnr % 100);
 }
 
-static enum encoder_status compare(struct decoding *d)
+/* Of each picture as it comes; an enum encoder_status. */
+static int compare(void *userdata, const AVFrame *frame)
 {
+	struct decoding *d = userdata;
 	struct proof_planes planes = {
-		.width = (uint32_t)d->frame->width,
-		.height = (uint32_t)d->frame->height,
+		.width = (uint32_t)frame->width,
+		.height = (uint32_t)frame->height,
 		.deep = is_deep(d->asked),
 	};
-	enum encoder_status status = check_form(d);
+	enum encoder_status status = check_form(d, frame);
 	uint32_t psnr;
 
 	if (status != ENCODER_OK)
-		return status;
+		return (int)status;
 	for (unsigned i = 0; i < 3; i++) {
-		planes.data[i] = d->frame->data[i];
-		planes.stride[i] = d->frame->linesize[i];
+		planes.data[i] = frame->data[i];
+		planes.stride[i] = frame->linesize[i];
 	}
 	psnr = proof_picture_psnr(&planes, d->pictures);
 	if (psnr < PSNR_MIN)
@@ -134,46 +106,20 @@ static enum encoder_status compare(struct decoding *d)
 	if (d->pictures == 0 || psnr < d->evidence->psnr)
 		d->evidence->psnr = psnr;
 	d->pictures++;
-	return status;
+	return (int)status;
 }
 
 /* --- the stream --- */
 
-static enum encoder_status take_pictures(struct decoding *d)
-{
-	int e;
-
-	while ((e = avcodec_receive_frame(d->context, d->frame)) == 0) {
-		enum encoder_status status = compare(d);
-
-		av_frame_unref(d->frame);
-		if (status != ENCODER_OK)
-			return status;
-	}
-	if (e == AVERROR(EAGAIN) || e == AVERROR_EOF)
-		return ENCODER_OK;
-	return WRONG(d, "does not decode after %u pictures: %s", d->pictures, av_err2str(e));
-}
-
 /* NULL: the end. */
 static enum encoder_status give(struct decoding *d, const AVPacket *packet)
 {
-	int e = avcodec_send_packet(d->context, packet);
+	int r = decoder_give(&d->decoder, packet, compare, d);
 
-	while (e == AVERROR(EAGAIN)) {
-		uint32_t before = d->pictures;
-		enum encoder_status status = take_pictures(d);
-
-		if (status != ENCODER_OK)
-			return status;
-		if (d->pictures == before)
-			break; /* it would not move */
-		e = avcodec_send_packet(d->context, packet);
-	}
-	if (e < 0)
+	if (r < 0)
 		return WRONG(
-			d, "does not decode after %u pictures: %s", d->pictures, av_err2str(e));
-	return take_pictures(d);
+			d, "does not decode after %u pictures: %s", d->pictures, av_err2str(r));
+	return (enum encoder_status)r;
 }
 
 static enum encoder_status give_packet(
@@ -212,8 +158,7 @@ enum encoder_status proof_decode(const struct proof_stream *stream, const struct
 	if (!stream->codec)
 		return ENCODER_OK; /* the null encoder's packets are of no codec */
 	status = decode_all(&d, stream);
-	av_frame_free(&d.frame);
 	av_packet_free(&d.packet);
-	avcodec_free_context(&d.context);
+	decoder_close(&d.decoder);
 	return status;
 }

@@ -172,6 +172,29 @@ static void close_encoder(struct run *run)
 	run->encoder = NULL;
 }
 
+/* An attempt goes on without: its report says that nothing was checked. */
+static void start_check(struct run *run)
+{
+	const struct vencd_params *p = &run->start.params.request;
+	struct check_about about = {
+		.number = run->number,
+		.codec = run->limits->codec,
+		.width = p->width,
+		.height = p->height,
+		.format = p->format,
+		.b_frames = p->b_frames != 0,
+		.wake = run->wake[1],
+	};
+	int r;
+
+	if (run->limits->backend != VENCD_BACKEND_HARDWARE)
+		return;
+	run->ended.checking = 1;
+	r = check_start(&run->check, &about);
+	if (r < 0)
+		fprintf(stderr, "the output is not checked: %s\n", strerror(-r));
+}
+
 static void announce(struct run *run)
 {
 	struct plane_attempt *ring = run->map.ring;
@@ -180,9 +203,30 @@ static void announce(struct run *run)
 	atomic_store_explicit(&ring->taken, run->start.first_frame, memory_order_release);
 }
 
+/* What was delivered behind the last picture that was good is suspect, and nothing else. */
+static void note_check(struct run *run)
+{
+	uint64_t end = run->frames.first + run->output.committed_packets, from;
+	struct wire_attempt_ended *e = &run->ended;
+	struct check_result result;
+
+	if (!run->check)
+		return;
+	check_look(run->check, &result);
+	e->frames_checked = result.checked;
+	if (!check_found(run->check))
+		return;
+	from = result.good_end < result.frame ? result.good_end : result.frame;
+	e->suspect_first = from > run->frames.first ? from : run->frames.first;
+	e->suspect_frames = end > e->suspect_first ? end - e->suspect_first : 0;
+}
+
 /* A close that hangs must not hide what went wrong before: that is told first. */
 static void conclude(struct run *run)
 {
+	note_check(run);
+	check_free(run->check);
+	run->check = NULL;
 	run->ended.discarded_packets = run->frames.received - run->output.committed_packets;
 	if (run->encoder && run->ended.end != ATTEMPT_FINISHED &&
 		run->ended.end != ATTEMPT_CANCELLED)
@@ -217,6 +261,7 @@ static void *run_thread(void *userdata)
 	announce(run);
 	if (open_encoder(run)) {
 		tell(run, RUN_OPENED);
+		start_check(run);
 		run_encode(run);
 	}
 	conclude(run);
@@ -233,7 +278,7 @@ static void *run_thread(void *userdata)
 
 /* --- the loop's side --- */
 
-static const char *check_start(const struct wire_start *s)
+static const char *inspect_start(const struct wire_start *s)
 {
 	const struct vencd_params *p = &s->params.request;
 
@@ -356,7 +401,7 @@ int run_start(struct run **ret, const struct wire_start *start, const int fds[WI
 	run->shared = shared;
 	run->start = *start;
 	run->wake[0] = run->wake[1] = -1;
-	*ret_why = check_start(start);
+	*ret_why = inspect_start(start);
 	if (!*ret_why)
 		*ret_why = find_encoder(run);
 	if (*ret_why) {

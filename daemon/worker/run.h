@@ -8,6 +8,7 @@
  *
  *	run.c     the thread's life: open, encode, close, end; the loop's handle on it
  *	encode.c  between open and close: frames in, packets out
+ *	check.c   beside it: is what comes out of a device what went in
  *	wait.c    sleeping, and being told to stop
  *
  * Once the supervisor has abandoned a call, the thread parks for ever and nothing of its struct run
@@ -21,6 +22,7 @@
 #include "daemon/flow.h"
 #include "daemon/slot.h"
 #include "daemon/wire.h"
+#include "daemon/worker/check.h"
 #include "daemon/worker/chroma.h"
 #include "daemon/worker/frames.h"
 #include "daemon/worker/group.h"
@@ -73,6 +75,7 @@ struct run {
 	struct group group;
 	struct output output;
 	struct stall stall;
+	struct check *check;       /* of a hardware encoder's output, or NULL */
 	struct flow_bucket pixels; /* filled at the rate, emptied by each frame */
 	struct run_view view;
 	uint64_t sent;                   /* frames that the encoder took */
@@ -110,7 +113,10 @@ bool run_fail(struct run *run, enum encoder_status status, enum slot_call call, 
 /* encode.c: until the attempt has ended (run->ended.end). */
 void run_encode(struct run *run);
 
-/* wait.c: whether the loop said stop, or the progress rule is broken; the attempt is ended then. */
+/*
+ * wait.c: whether the loop said stop or the check found something, or the progress rule is broken;
+ * the attempt is ended then.
+ */
 bool run_stopped(struct run *run);
 bool run_stalled(struct run *run);
 
@@ -125,6 +131,9 @@ void run_look(struct run *run);
 /* Sleep until the view changes; a millisecond, timed by the progress rule. False: to end. */
 bool run_sleep(struct run *run, enum slot_state state, int timeout_ms);
 bool run_pause(struct run *run);
+
+/* At the end: until the check is through, as long as that may take. False: to end. */
+bool run_await_check(struct run *run);
 uint64_t run_now_ns(void);
 
 #endif

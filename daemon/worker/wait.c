@@ -18,6 +18,8 @@
 #include "daemon/worker/run.h"
 
 #define RATE_WAIT_MS 1000
+#define CHECK_WAITS 20 /* of CHECK_WAIT_MS each: a second in all */
+#define CHECK_WAIT_MS 50
 
 uint64_t run_now_ns(void)
 {
@@ -53,11 +55,25 @@ static bool same_view(const struct run_view *a, const struct run_view *b)
 		a->done == b->done;
 }
 
+static bool is_told(const struct run *run)
+{
+	return atomic_load_explicit(&run->stop, memory_order_acquire) ||
+		(run->check && check_found(run->check));
+}
+
 bool run_stopped(struct run *run)
 {
-	if (!atomic_load_explicit(&run->stop, memory_order_acquire))
+	struct check_result result;
+
+	if (!is_told(run))
 		return false;
-	run_end(run, ATTEMPT_CANCELLED, ENCODER_OK, SLOT_CALL_NONE, run->input.next, NULL);
+	if (atomic_load_explicit(&run->stop, memory_order_acquire)) {
+		run_end(run, ATTEMPT_CANCELLED, ENCODER_OK, SLOT_CALL_NONE, run->input.next, NULL);
+		return true;
+	}
+	check_look(run->check, &result);
+	run_end(run, ATTEMPT_WRONG_OUTPUT, ENCODER_WRONG_OUTPUT, SLOT_CALL_RECEIVE, result.frame,
+		result.text);
 	return true;
 }
 
@@ -111,7 +127,7 @@ static void sleep_unless_moved(struct run *run, int timeout_ms)
 	plane_prepare_sleep(&run->asleep);
 	plane_prepare_sleep(&run->map.ring->sleeping);
 	now = take_view(run);
-	if (same_view(&now, &run->view) && !atomic_load_explicit(&run->stop, memory_order_acquire))
+	if (same_view(&now, &run->view) && !is_told(run))
 		poll_wakes(run, timeout_ms);
 	plane_end_sleep(&run->map.ring->sleeping);
 	plane_end_sleep(&run->asleep);
@@ -151,4 +167,19 @@ bool run_pause(struct run *run)
 	if (poll(&fd, 1, 1) > 0)
 		(void)plane_drain(run->wake[0]);
 	return !run_stopped(run) && !run_stalled(run);
+}
+
+bool run_await_check(struct run *run)
+{
+	if (!run->check)
+		return true;
+	check_finish(run->check);
+	/* Each wait is a step of our own code, and timed as such. */
+	for (unsigned i = 0; i < CHECK_WAITS && !run_stopped(run); i++) {
+		if (check_wait(run->check, CHECK_WAIT_MS))
+			break;
+		if (!slot_change(run->map.slot, SLOT_CALL_NONE, SLOT_OWN))
+			run_park();
+	}
+	return !run_stopped(run);
 }

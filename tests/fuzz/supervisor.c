@@ -91,6 +91,9 @@ static void check_report(const struct session_report *r)
 		FUZZ_CHECK(attempt_end_name(a->end) && a->end != ATTEMPT_RUNNING);
 		FUZZ_CHECK(FUZZ_TERMINATED(a->text) && FUZZ_TERMINATED(a->version));
 		FUZZ_CHECK(r->outcome != VENCD_OUTCOME_COMPLETE || a->end == ATTEMPT_FINISHED);
+		FUZZ_CHECK(r->outcome != VENCD_OUTCOME_COMPLETE || a->suspect_frames == 0);
+		FUZZ_CHECK(a->suspect_frames == 0 ||
+			(a->suspect_first >= a->first_frame && a->suspect_frames <= a->frames));
 	}
 }
 
@@ -291,6 +294,8 @@ static void fill_attempt(union wire_message *m)
 	m->attempt_ended.end = fuzz_byte(&program) % (ATTEMPT_END_MAX + 2);
 	m->attempt_ended.status = fuzz_byte(&program) % (ENCODER_STATUS_MAX + 2);
 	m->attempt_ended.call = fuzz_byte(&program) % 16;
+	m->attempt_ended.suspect_first = fuzz_byte(&program);
+	m->attempt_ended.suspect_frames = fuzz_byte(&program) % 3 - 1;
 }
 
 static void speak(struct child *child)

@@ -87,6 +87,10 @@ static void fill_whole_attempt(struct attempt_report *a, enum attempt_end end)
 	a->leaked_threads = 1;
 	a->leaked_fds = 12;
 	a->leaked_bytes = UINT64_C(1) << 33;
+	a->checking = 1;
+	a->frames_checked = 90;
+	a->suspect_first = 104;
+	a->suspect_frames = 6;
 	a->speed_used = 11;
 	a->needs_frames = 43;
 	a->reorder = 0;

@@ -30,6 +30,7 @@ def check_schema_is_strict(validator, report):
         check(not validator.is_valid(changed), f"the schema takes a report {what}")
 
     for path in ([], ["params"], ["params", "hdr"], ["attempts", 0], ["attempts", 0, "leaked"],
+                 ["attempts", 0, "suspect"],
                  ["attempts", 0, "forensics"], ["attempts", 0, "forensics", "arguments"]):
         def add(root, path=path):
             for key in path:
@@ -57,6 +58,8 @@ def check_full(report):
     check(attempt["leaked"] == {"threads": 1, "fds": 12, "bytes": 2**33}, "wrong leaks")
     check(attempt["call"] == "flush" and attempt["callFrame"] == 110, "wrong call")
     check(attempt["waitedMs"] == 5100 and attempt["budgetMs"] == 5000, "wrong times")
+    check(attempt["framesChecked"] == 90, "wrong framesChecked")
+    check(attempt["suspect"] == {"first": 104, "last": 109}, "wrong suspect frames")
     check(len(attempt["rejected"]) == 8, "a rejected encoder is missing")
     check(attempt["text"].startswith("line one\nline two ?("), "text is not kept or not cleaned")
     check(attempt["forensics"] == {
