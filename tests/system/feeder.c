@@ -10,11 +10,13 @@
  *	feeder SOCKET [key=value...]
  *
  * Keys: frames, width, height, format, codec, backend, latency, on_failure, script, speed, quality,
- * gop; rhythm=burst (as many as the pool takes) or step (each packet awaited before the next
+ * gop, bitrate, b_frames=yes|no, force=N (each N-th frame is to be a keyframe), rate_control;
+ * rhythm=burst (as many as the pool takes) or step (each packet awaited before the next
  * frame); end=finish, hold (input stays open until the session ends), cancel (after the frames),
  * die (SIGKILL oneself after the frames); out=FILE (packets, back to back); pause_ms between
  * frames;
  * ready=FD (a byte is written there when the session is open and the frames are submitted);
+ * picture=flat (black, nearly) or bands (of grey that move, below grain);
  * go=FD (is read until end of file before the end= action is taken); until=go (frames are submitted
  * until then, at most frames=, and ready= is told of the first packet); uid=N (connects as that
  * user); die_at=N (SIGKILL oneself before the n-th call of the library).
@@ -51,6 +53,8 @@ struct feeder {
 	struct vencd_session *session;
 	struct vencd_session_info info;
 	uint64_t frames, submitted, packets, bytes;
+	bool bands;
+	unsigned force; /* each so many frames one is to be a keyframe; 0: none */
 	enum rhythm rhythm;
 	enum ending ending;
 	unsigned pause_ms;
@@ -126,8 +130,44 @@ static bool drain(struct feeder *f)
 	return any;
 }
 
+static bool is_deep(const struct feeder *f)
+{
+	return f->params.format == VENCD_FORMAT_I010 || f->params.format == VENCD_FORMAT_P010;
+}
+
+/* So much that a predicted picture has something to say. */
+static uint16_t grain(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 27;
+}
+
+/* Light and dark by turns, each of 64 rows; one row further down in each frame. */
+static void draw_bands(const struct feeder *f, const struct vencd_frame *frame)
+{
+	uint32_t shift = f->params.format == VENCD_FORMAT_P010 ? 8 : 2;
+	uint32_t state = (uint32_t)f->submitted;
+
+	for (uint32_t p = 0; p < frame->planes; p++)
+		for (uint32_t y = 0; y < frame->rows[p]; y++) {
+			uint8_t *row = frame->data[p] + (size_t)y * frame->stride[p];
+			uint32_t at = (uint32_t)(y + f->submitted) % 128;
+			uint16_t value = p ? 128 : 16 + (at < 64 ? at : 127 - at) * 3;
+
+			for (uint32_t x = 0; x < frame->row_bytes[p] && !is_deep(f); x++)
+				row[x] = (uint8_t)(value + grain(&state));
+			for (uint32_t x = 0; x < frame->row_bytes[p] / 2 && is_deep(f); x++)
+				((uint16_t *)(void *)row)[x] = (uint16_t)((value + grain(&state))
+					<< shift);
+		}
+}
+
 static void draw(const struct feeder *f, const struct vencd_frame *frame)
 {
+	if (f->bands) {
+		draw_bands(f, frame);
+		return;
+	}
 	for (uint32_t p = 0; p < frame->planes; p++)
 		for (uint32_t y = 0; y < frame->rows[p]; y++)
 			memset(frame->data[p] + (size_t)y * frame->stride[p],
@@ -138,6 +178,7 @@ static void draw(const struct feeder *f, const struct vencd_frame *frame)
 static bool feed(struct feeder *f)
 {
 	struct vencd_frame frame;
+	uint32_t flags;
 	int r;
 
 	if (f->submitted == f->frames || (f->rhythm == RHYTHM_STEP && f->packets < f->submitted))
@@ -148,7 +189,8 @@ static bool feed(struct feeder *f)
 		return false;
 	draw(f, &frame);
 	step(f);
-	r = vencd_frame_submit(f->session, frame.slot, (int64_t)f->submitted, 0);
+	flags = f->force && f->submitted % f->force == 0 ? VENCD_FRAME_KEYFRAME : 0;
+	r = vencd_frame_submit(f->session, frame.slot, (int64_t)f->submitted, flags);
 	if (r < 0) {
 		vencd_frame_discard(f->session, frame.slot);
 		return false;
@@ -275,6 +317,8 @@ PARAM(height)
 PARAM(speed)
 PARAM(quality)
 PARAM(gop)
+PARAM(bitrate)
+NUMBER(force)
 
 static void set_format(struct feeder *f, const char *value)
 {
@@ -330,6 +374,21 @@ static void set_until(struct feeder *f, const char *value)
 	f->until_go = strcmp(value, "go") == 0;
 }
 
+static void set_picture(struct feeder *f, const char *value)
+{
+	f->bands = strcmp(value, "bands") == 0;
+}
+
+static void set_rate_control(struct feeder *f, const char *value)
+{
+	f->params.rate_control = vencd_rate_control_from_name(value);
+}
+
+static void set_b_frames(struct feeder *f, const char *value)
+{
+	f->params.b_frames = strcmp(value, "yes") == 0;
+}
+
 static void set_out(struct feeder *f, const char *value)
 {
 	f->out = fopen(value, "we");
@@ -349,6 +408,9 @@ static const struct key keys[] = {
 	{"speed", set_speed},
 	{"quality", set_quality},
 	{"gop", set_gop},
+	{"bitrate", set_bitrate},
+	{"rate_control", set_rate_control},
+	{"force", set_force},
 	{"format", set_format},
 	{"codec", set_codec},
 	{"backend", set_backend},
@@ -359,6 +421,8 @@ static const struct key keys[] = {
 	{"rhythm", set_rhythm},
 	{"end", set_end},
 	{"until", set_until},
+	{"picture", set_picture},
+	{"b_frames", set_b_frames},
 	{"out", set_out},
 };
 
