@@ -19,6 +19,7 @@
 #define PROOF_FRAMES_MAX 32u /* of a case: they stand in the bits of a word */
 #define PROOF_NAME_MAX 32u
 #define PROOF_TEXT_MAX 128u
+#define PROOF_CASES_VERSION 1u /* another one where cases, or what they ask for, change */
 
 /* How much a probe tries. */
 enum proof_depth {
@@ -60,6 +61,7 @@ const char *proof_state_name(uint32_t state); /* "passed"; NULL for what is none
 struct proof_evidence {
 	struct proof_case asked;
 	uint32_t state;  /* enum proof_state */
+	uint64_t at_us;  /* CLOCK_REALTIME of the supervisor, when it was told */
 	uint32_t status; /* enum encoder_status, of a failed one */
 	uint32_t ms, packets, keyframes;
 	uint32_t needs_frames; /* frames that it held at most */
