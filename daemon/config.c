@@ -92,6 +92,10 @@ static const struct setting settings[] = {
 	{"FullProof", SETTING_WORDS, FIELD(full_proof), "hardware",
 		.words = "hardware software null",
 		.meaning = "Encoders that are tried at all that they claim; others, if they work."},
+	{"StateDirectory", SETTING_TEXT, FIELD(state_directory), CONFIG_STATE_DIRECTORY,
+		.meaning = "Where proofs are kept from start to start, if it is there; or empty."},
+	DURATION("ProofAge", proof_age_ms, "7d", SECOND, 42 * 24 * HOUR,
+		"How old a kept proof may be before all of it is asked for anew."),
 	{"DriverEnvironment", SETTING_TEXT, FIELD(driver_environment), "",
 		.meaning = "Environment of workers alone: NAME=VALUE words, separated by blanks."},
 	{"RequireWalls", SETTING_WORDS, FIELD(require_walls), "",
@@ -413,6 +417,29 @@ static int check_environment(struct reader *reader)
 	return 0;
 }
 
+static int check_state_directory(struct reader *reader)
+{
+	const char *path = reader->config->state_directory;
+
+	if (!*path || *path == '/')
+		return 0;
+	return fail(reader, reader->given[find_key("StateDirectory") - settings],
+		"StateDirectory=%.64s: neither an absolute path nor empty", path);
+}
+
+void config_driver_variable(const struct config *config, const char *name, char *ret, size_t size)
+{
+	const char *words = config->driver_environment, *p = words - 1;
+
+	ret[0] = '\0';
+	while ((p = strstr(p + 1, name)))
+		if (p == words || p[-1] == ' ' || p[-1] == '\t') {
+			p += strlen(name);
+			snprintf(ret, size, "%.*s", (int)strcspn(p, " \t"), p);
+			return;
+		}
+}
+
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){0};
@@ -431,6 +458,7 @@ int config_load(struct config *ret, const char *path, bool must_exist, struct co
 	r = r ? r : check_sessions(&reader);
 	r = r ? r : check_quarantine(&reader);
 	r = r ? r : check_environment(&reader);
+	r = r ? r : check_state_directory(&reader);
 	return r ? r : check_tick(&reader);
 }
 

@@ -42,7 +42,9 @@ struct config {
 	bool null_encoder;
 	char null_probe_script[256];
 	uint32_t probes_at_once;
-	char full_proof[32];          /* names separated by one space */
+	char full_proof[32];       /* names separated by one space */
+	char state_directory[256]; /* absolute; "": none */
+	uint32_t proof_age_ms;
 	char driver_environment[256]; /* words of NAME=VALUE */
 	char require_walls[96];       /* names separated by one space */
 
@@ -77,6 +79,8 @@ struct config {
 	uint32_t quarantine_min_ms, quarantine_max_ms;
 };
 
+#define CONFIG_STATE_DIRECTORY "/var/lib/vencd" /* the default */
+
 struct config_error {
 	unsigned line;  /* 0: none in particular */
 	char text[512]; /* the whole message, with the file and the line */
@@ -87,6 +91,9 @@ struct config_error {
  * 0, or -EINVAL with *error filled for whatever is wrong; *ret is then not to be used.
  */
 int config_load(struct config *ret, const char *path, bool must_exist, struct config_error *error);
+
+/* The value of NAME= in DriverEnvironment; "" where it has none. */
+void config_driver_variable(const struct config *config, const char *name, char *ret, size_t size);
 
 /* All settings as a file that config_load() takes, with meaning, range and default as comments. */
 void config_print(FILE *file, const struct config *config);

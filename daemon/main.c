@@ -19,10 +19,12 @@
 
 #include "daemon/listen.h"
 #include "daemon/log.h"
+#include "daemon/proof_file.h"
 #include "daemon/supervisor.h"
 #include "vencd-config.h"
 
 #define LOG_CLOSE_MS 1000
+#define PROOF_STOP_MS 1000
 #define NO_CONNECTION (-1)
 
 struct options {
@@ -212,6 +214,7 @@ static int supervisor_run(struct supervisor *sv, const struct options *options)
 	listen_stop(sv);
 	archive_clear(sv);
 	keeper_stop(sv);
+	proof_file_stop(PROOF_STOP_MS);
 	log_close(LOG_CLOSE_MS);
 	return r;
 }

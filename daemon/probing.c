@@ -9,7 +9,9 @@
  *
  * A probe has cases (docs/architecture.md), and tells of each when it begins and when it has ended:
  * the deadline is that of one case, and what is kept is which one did not end. All cases are tried
- * once; a probe that only asks whether the encoder still works has the first one alone.
+ * once; a probe that only asks whether the encoder still works has the first one alone. So has the
+ * first one of an encoder whose proof was kept from an earlier start (proof_store.c), which it
+ * confirms.
  *
  * At most ProbesAtOnce of those that try everything run at once, one on a GPU, in the registry's
  * order; one that is asked whether it still works is asked at once.
@@ -26,6 +28,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/proof_store.h"
 #include "daemon/supervisor.h"
 #include "hw/words.h"
 
@@ -41,9 +44,11 @@ struct probing {
 	uint64_t budget_ms; /* of this case */
 	uint64_t waited_ms; /* in this case, before that */
 	struct proof proof; /* so far */
+	bool refuted;       /* it works, but is not what a kept proof is of */
 };
 
 static void start_waiting(struct registry *registry);
+static enum proof_depth depth_of(const struct encoder_entry *entry);
 
 /* What it has shown stands in the place of what was known; a look at the base adds to it. */
 static void keep_proof(struct probing *probing, enum probing_result result)
@@ -56,8 +61,10 @@ static void keep_proof(struct probing *probing, enum probing_result result)
 		entry->proof = probing->proof;
 	else
 		proof_merge(&entry->proof, &probing->proof);
-	if (result == PROBING_PASSED && entry->proved < probing->depth)
+	if (result == PROBING_PASSED && entry->proved < probing->depth && !probing->refuted)
 		entry->proved = probing->depth;
+	if (result == PROBING_PASSED && probing->depth == PROOF_DEPTH_ALL)
+		proof_store_keep(entry);
 	entry->proof_stamp = ++entry->registry->proofs;
 }
 
@@ -76,9 +83,14 @@ static void over(struct probing *probing, enum probing_result result, const char
 	child_kill(probing->child);
 	keep_proof(probing, result);
 	entry->tried = probing->depth;
-	if (probing->depth == PROOF_DEPTH_ALL && result == PROBING_FAILED)
+	if (probing->depth == PROOF_DEPTH_ALL && result == PROBING_FAILED) {
 		entry->proved = 0;
-	verdict_probed(entry, result, detail);
+		proof_store_drop(entry);
+	}
+	if (probing->refuted)
+		probing_renew(entry);
+	else
+		verdict_probed(entry, result, detail);
 	start_waiting(entry->registry);
 }
 
@@ -116,8 +128,11 @@ static void note_passed(struct probing *probing, const struct wire_probed *probe
 	struct wire_device *row = &entry->row;
 
 	snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
+	if (entry->kept && !entry->proved && !proof_store_confirm(entry))
+		probing->refuted = probing->depth < depth_of(entry);
 	if (probing->depth < entry->proved)
 		return;
+	row->cached = 0;
 	row->probe_ms = probed->ms;
 	row->probe_frames = probed->frames;
 	row->probe_needs_frames = probed->info.needs_frames;
@@ -160,17 +175,20 @@ static uint64_t budget_ms(const struct probing *probing, const struct proof_case
 }
 
 /* A case begins, or has ended: there is a deadline for the next one. */
-static void on_case(struct probing *probing, const struct proof_evidence *evidence)
+static void on_case(struct probing *probing, const struct proof_evidence *told)
 {
+	struct proof_evidence evidence = *told;
+
 	if (probing->entry->probing != probing)
 		return;
-	if (proof_note(&probing->proof, evidence) < 0) {
+	evidence.at_us = supervisor_wall_us();
+	if (proof_note(&probing->proof, &evidence) < 0) {
 		lost(probing, PROOF_CRASHED, "told of cases in a way that is none");
 		return;
 	}
 	probing->cpu_ns = child_cpu_ns(probing->child);
 	probing->waited_ms = 0;
-	probing->budget_ms = budget_ms(probing, &evidence->asked);
+	probing->budget_ms = budget_ms(probing, &evidence.asked);
 	(void)sd_event_source_set_time_relative(probing->deadline, probing->budget_ms * 1000);
 }
 
@@ -304,15 +322,15 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /*
- * One that has shown all that it can is only asked whether it still works. One that did not survive
- * being asked for everything is asked again, at whoever's wish that was.
+ * One that has shown all that it can, now or before, is only asked whether it still works. One that
+ * did not survive being asked for everything is asked again, at whoever's wish that was.
  */
 static enum proof_depth depth_of(const struct encoder_entry *entry)
 {
 	const struct config *config = &entry->registry->supervisor->config;
 	const char *backend = vencd_backend_name(entry->limits->backend);
 
-	if (entry->proved)
+	if (entry->proved || entry->kept)
 		return PROOF_DEPTH_BASE;
 	return entry->proof.n > 1 || words_have(config->full_proof, backend) ? PROOF_DEPTH_ALL
 									     : PROOF_DEPTH_BASE;

@@ -17,6 +17,7 @@
 
 #include "daemon/gpu_row.h"
 #include "daemon/log.h"
+#include "daemon/proof_store.h"
 #include "daemon/supervisor.h"
 #include "hw/deny.h"
 #include "hw/words.h"
@@ -139,6 +140,7 @@ static void add_entry(
 	fill_row(entry);
 	snprintf(entry->name, sizeof(entry->name), "%s%s%s", limits->name, gpu ? " on " : "",
 		gpu ? gpu->id : "");
+	proof_store_find(entry);
 	if (registry_admit(entry))
 		probing_start(entry);
 }
@@ -174,12 +176,14 @@ int registry_start(struct registry *registry, struct supervisor *supervisor)
 		return r;
 	if (supervisor->config.hardware)
 		find_gpus(registry);
+	proof_store_open(registry);
 	for (const struct encoder_limits *l = encoder_catalogue; l->name; l++) {
 		if (l->backend == VENCD_BACKEND_HARDWARE)
 			add_hardware(registry, l);
 		else if (is_enabled(&supervisor->config, l))
 			add_entry(registry, l, NULL);
 	}
+	proof_store_found();
 	return 0;
 }
 

@@ -38,6 +38,8 @@ struct encoder_entry {
 	enum proof_depth proved;             /* the deepest probe that passed; 0: none has */
 	struct proof proof;                  /* what probes showed */
 	uint64_t proof_stamp;                /* of registry->proofs, when that changed */
+	struct proof_record
+		*kept;           /* on disk; while nothing is `proved`, it waits to be confirmed */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
 	sd_event_source *parole; /* not PROVEN: when it is probed again */
 	char failure[64];        /* what it was accused of last: "abandoned in send" */

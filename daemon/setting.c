@@ -22,7 +22,7 @@ struct unit {
 
 /* Ascending; the name of the first may be empty. Systemd's rule: a bare number is seconds. */
 static const struct unit duration_units[] = {{"ms", 1}, {"s", SETTING_SECOND},
-	{"min", 60 * SETTING_SECOND}, {"h", SETTING_HOUR}, {NULL, 0}};
+	{"min", 60 * SETTING_SECOND}, {"h", SETTING_HOUR}, {"d", 24 * SETTING_HOUR}, {NULL, 0}};
 static const struct unit byte_units[] = {{"", 1}, {"K", UINT64_C(1) << 10},
 	{"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30}, {"T", UINT64_C(1) << 40}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
@@ -83,7 +83,7 @@ static const char *parse_number(const struct setting *s, const char *value, void
 	n = strtoull(value, &end, s->type == SETTING_OCTAL ? 8 : 10);
 	unit = find_unit(units_of(s), end);
 	if (!unit)
-		return s->type == SETTING_DURATION ? "not a time in ms, s, min or h"
+		return s->type == SETTING_DURATION ? "not a time in ms, s, min, h or d"
 			: s->type == SETTING_BYTES ? "not a number of bytes, K, M, G or T"
 						   : "not a number";
 	if (errno == ERANGE || __builtin_mul_overflow(n, unit->factor, &n))

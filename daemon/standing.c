@@ -62,31 +62,19 @@ int standing_note(struct supervisor *supervisor, enum wall_kind kind, const stru
 	return standing_refuses(supervisor, kind, why);
 }
 
-/* The value of NAME= among the words of an environment; "" where it has none. */
-static void find_variable(const char *words, const char *name, char *ret, size_t size)
-{
-	const char *p = words - 1;
-
-	ret[0] = '\0';
-	while ((p = strstr(p + 1, name)))
-		if (p == words || p[-1] == ' ' || p[-1] == '\t') {
-			p += strlen(name);
-			snprintf(ret, size, "%.*s", (int)strcspn(p, " \t"), p);
-			return;
-		}
-}
-
 /* What only the daemon knows of what hardware encoding needs, for doctor. */
 static void fill_host(const struct supervisor *sv, struct wire_walls *m)
 {
-	const char *environment = sv->config.driver_environment;
+	const struct config *config = &sv->config;
 	struct rlimit limit;
 
-	m->hardware = sv->config.hardware;
+	m->hardware = config->hardware;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		m->descriptors = limit.rlim_cur;
-	find_variable(environment, "LIBVA_DRIVERS_PATH=", m->drivers_path, sizeof(m->drivers_path));
-	find_variable(environment, "LIBVA_DRIVER_NAME=", m->driver_name, sizeof(m->driver_name));
+	config_driver_variable(
+		config, "LIBVA_DRIVERS_PATH=", m->drivers_path, sizeof(m->drivers_path));
+	config_driver_variable(
+		config, "LIBVA_DRIVER_NAME=", m->driver_name, sizeof(m->driver_name));
 }
 
 void standing_tell(struct front *front, uint64_t seq)

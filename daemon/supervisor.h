@@ -10,6 +10,7 @@
  *	standing.c   which walls stand around the children
  *	registry.c   which encoders there are, and what their probes showed
  *	probing.c    the probes' processes
+ *	proof_store.c  what was proved, from start to start
  *	verdict.c    what follows from failures and probes, by the policy of blame.c
  *	leak.c       what abandoned calls hold, and how much of it is too much
  *	placement.c  which encoder a request gets

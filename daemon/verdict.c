@@ -17,6 +17,7 @@
 
 #include "daemon/leak.h"
 #include "daemon/log.h"
+#include "daemon/proof_store.h"
 #include "daemon/supervisor.h"
 
 void verdict_init(struct registry *registry)
@@ -82,6 +83,7 @@ static void quarantine(struct encoder_entry *entry, const char *detail)
 {
 	entry->row.state = DEVICE_QUARANTINED;
 	entry->row.quarantines++;
+	proof_store_drop(entry);
 	set_detail(entry, "quarantined: ", detail);
 	await_parole(entry);
 	log_error("%s: %s; it is probed again in %llu s", entry->name, entry->row.detail,
@@ -127,8 +129,10 @@ static void demote(struct encoder_entry *entry)
 
 static void try_next(struct encoder_entry *entry)
 {
-	if (!entry->probing && blame_try(blame_of(entry), registry_index(entry)) > 0)
-		probing_start(entry);
+	if (entry->probing || blame_try(blame_of(entry), registry_index(entry)) == 0)
+		return;
+	proof_store_drop(entry); /* should it take the host along, all is asked anew */
+	probing_start(entry);
 }
 
 static enum blame_proof proof_of(enum probing_result result)
@@ -179,6 +183,19 @@ static void judge(struct encoder_entry *entry, enum probing_result result, const
 	try_next(entry);
 }
 
+static void log_proven(const struct encoder_entry *entry)
+{
+	if (entry->row.cached)
+		log_info("%s: works; what it proved %llu s ago is still true of it (%s)",
+			entry->name,
+			(unsigned long long)((supervisor_wall_us() - entry->row.probed_us) /
+				1000000),
+			entry->row.version);
+	else
+		log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->name,
+			entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
+}
+
 /* What a short probe shows does not undo a demotion: one like it passed before that, too. */
 static void prove(struct encoder_entry *entry)
 {
@@ -198,8 +215,7 @@ static void prove(struct encoder_entry *entry)
 		set_detail(entry, "it claims what it failed at: ", lacking);
 		log_warning("%s: %s", entry->name, entry->row.detail);
 	}
-	log_info("%s: proven by a probe of %u frames in %u ms (%s)", entry->name,
-		entry->row.probe_frames, entry->row.probe_ms, entry->row.version);
+	log_proven(entry);
 }
 
 /* The first probe did not pass. It is probed again like one in quarantine. */
@@ -241,6 +257,9 @@ static void first_probed(
 		mark_lacking(entry, DEVICE_NOT_PERMITTED, detail);
 		break;
 	case PROBING_FAILED:
+		proof_store_drop(entry);
+		mark_broken(entry, detail);
+		break;
 	case PROBING_UNSETTLED:
 		mark_broken(entry, detail);
 		break;
@@ -287,8 +306,11 @@ static void look_again(struct encoder_entry *entry)
 void verdict_renew(struct encoder_entry *entry)
 {
 	switch ((enum device_state)entry->row.state) {
-	case DEVICE_PROBING: /* it is about to be known */
+	case DEVICE_PROBING: /* it is about to be known, unless it is the base that is tried */
 	case DEVICE_UNTESTED:
+		if (entry->kept)
+			probing_renew(entry);
+		break;
 	case DEVICE_DISABLED: /* the operator's settings come before the operator's question */
 	case DEVICE_STATE_MAX:
 		break;

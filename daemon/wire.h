@@ -138,6 +138,7 @@ struct wire_device {
 	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
 	uint32_t probe_ms, probe_frames, probe_needs_frames;
 	uint64_t pixel_rate; /* pixels a second, in the probe; 0: not measured */
+	uint32_t cached;     /* 1: that probe was of an earlier start */
 	uint32_t probing;    /* 1: a probe is under way, or waits for its turn */
 	uint32_t sessions;   /* attempts running now */
 	uint64_t abandoned, late, reclaimed, crashed; /* since the daemon started */

@@ -283,12 +283,25 @@ int devices_ask(struct tool *tool, sd_json_variant **ret)
 	}
 }
 
+/* "2026-10-01 12:00:00", or the word where there is no such time. */
+static const char *name_time(char *ret, size_t size, uint64_t us, const char *word)
+{
+	time_t seconds = (time_t)(us / 1000000);
+	struct tm tm;
+
+	if (seconds == 0 || !localtime_r(&seconds, &tm))
+		return word;
+	strftime(ret, size, "%F %T", &tm);
+	return ret;
+}
+
 static int add_evidence(struct table *table, sd_json_variant *e)
 {
 	sd_json_variant *psnr = sd_json_variant_by_key(e, "psnr");
-	char size[48], ms[24], packets[24], decibels[24] = "-";
+	char size[48], ms[24], packets[24], decibels[24] = "-", when[32];
 	char *cells[] = {(char *)field_text(e, "case"), (char *)field_text(e, "state"), size,
 		(char *)field_text(e, "format"), packets, ms, decibels,
+		(char *)name_time(when, sizeof(when), field_number(e, "atUs"), "-"),
 		(char *)field_text(e, "status")};
 	int r;
 
@@ -308,19 +321,20 @@ static int add_evidence(struct table *table, sd_json_variant *e)
 static int print_proof(sd_json_variant *device)
 {
 	static const char *const heads[] = {
-		"CASE", "STATE", "SIZE", "FORMAT", "PACKETS", "TIME", "PSNR", "STATUS", NULL};
-	time_t seconds = (time_t)(field_number(device, "probedUs") / 1000000);
+		"CASE", "STATE", "SIZE", "FORMAT", "PACKETS", "TIME", "PSNR", "AT", "STATUS", NULL};
 	struct table table = {.heads = heads};
-	char when[64] = "never passed";
-	struct tm tm;
+	char at[32];
+	const char *when = name_time(at, sizeof(at), field_number(device, "probedUs"), NULL);
 	int r = 0;
 
 	if (field_count(device, "proof") == 0)
 		return 0;
-	if (seconds && localtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "last passed at %F %T", &tm);
-	printf("\nProof of %s on %s, %s, %s:\n", field_text(device, "encoder"),
-		field_text(device, "device"), field_text(device, "state"), when);
+	printf("\nProof of %s on %s, %s, %s%s%s:\n", field_text(device, "encoder"),
+		field_text(device, "device"), field_text(device, "state"),
+		when ? "passed at " : "never passed", when ? when : "",
+		field_true(device, "probeCached")
+			? ", kept from before the daemon's start; its base was tried since"
+			: "");
 	for (size_t i = 0; r == 0 && i < field_count(device, "proof"); i++)
 		r = add_evidence(&table, field_element(device, "proof", i));
 	if (r == 0)

@@ -182,7 +182,8 @@ static int add_probe(sd_json_variant **v, const struct wire_device *d)
 	return sd_json_variant_merge_objectbo(v, UNSIGNED("probedUs", d->probed_us),
 		UNSIGNED("probeMs", d->probe_ms), UNSIGNED("probeFrames", d->probe_frames),
 		UNSIGNED("probeNeedsFrames", d->probe_needs_frames),
-		UNSIGNED("pixelRate", d->pixel_rate));
+		UNSIGNED("pixelRate", d->pixel_rate),
+		SD_JSON_BUILD_PAIR_BOOLEAN("probeCached", d->cached != 0));
 }
 
 static int add_limits(sd_json_variant **v, const struct wire_device *d)

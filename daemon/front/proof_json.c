@@ -33,9 +33,9 @@ static int evidence_to_json(const struct proof_evidence *e, sd_json_variant **re
 			    TEXT_PAIR("state", name_or_unknown(proof_state_name(e->state))),
 			    SD_JSON_BUILD_PAIR_CONDITION(e->state == PROOF_FAILED, "status",
 				    SD_JSON_BUILD_STRING(encoder_status_name(e->status))),
-			    UNSIGNED("ms", e->ms), UNSIGNED("packets", e->packets),
-			    UNSIGNED("keyframes", e->keyframes), UNSIGNED("bytes", e->bytes),
-			    UNSIGNED("needsFrames", e->needs_frames),
+			    UNSIGNED("atUs", e->at_us), UNSIGNED("ms", e->ms),
+			    UNSIGNED("packets", e->packets), UNSIGNED("keyframes", e->keyframes),
+			    UNSIGNED("bytes", e->bytes), UNSIGNED("needsFrames", e->needs_frames),
 			    SD_JSON_BUILD_PAIR_CONDITION(
 				    e->psnr != 0, "psnr", SD_JSON_BUILD_REAL(e->psnr / 100.0)));
 	r = r < 0 ? r : text_add(&v, "text", e->text);

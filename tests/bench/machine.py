@@ -25,7 +25,7 @@ CORES = len(os.sched_getaffinity(0))
 # The defaults, but for what the rows need: a null encoder, 200 sessions of one user, and no GPU of
 # the host's own, which is not what they are about.
 SETTINGS = {"NullEncoder": "yes", "SessionsPerUser": "256", "LogLevel": "warning",
-            "Hardware": "no"}
+            "Hardware": "no", "StateDirectory": ""}
 
 
 def give_up_priority():

@@ -95,7 +95,7 @@ class Bounds(unittest.TestCase):
         no_bounds = {"Socket", "SocketMode", "LogLevel", "EncoderThreads",
                      "Hardware", "DenyOverride",
                      "SoftwareEncoders", "NullEncoder", "NullProbeScript", "DriverEnvironment",
-                     "FullProof", "RequireWalls"}
+                     "FullProof", "RequireWalls", "StateDirectory"}
         stated = {name: value for name, value, _ in bounds() if name in default}
         self.assertEqual(stated, {k: v for k, v in default.items() if k not in no_bounds})
 

@@ -30,6 +30,7 @@ QUICK = {
     "StartBudget": "20s", "OpenBudget": "500ms", "EncodeBudget": "500ms", "FlushBudget": "500ms",
     "CloseBudget": "500ms", "ProbeBudget": "20s", "OwnBudget": "2s", "WatchdogTick": "50ms",
     "TaintedDrain": "10s", "StopTimeout": "2s", "NullEncoder": "yes", "LogLevel": "debug",
+    "StateDirectory": "",  # nothing of this host's, and nothing from one test to the next
     # Whoever wants faults by the dozen; tests/system/blame.py is about strikes.
     "StrikesMax": "0", "StrikesPerEncoder": "0", "QuarantineUsers": "0",
 }

@@ -71,7 +71,7 @@ class Start(unittest.TestCase):
             listener.bind(path)
             listener.listen()
             config = pathlib.Path(directory, "conf")
-            config.write_text("Socket=/nonexistent/must-not-be-used\n")
+            config.write_text("Socket=/nonexistent/must-not-be-used\nStateDirectory=\n")
             fd = listener.fileno()
             script = f'exec 3<&{fd}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" --config "$1"'
             process = subprocess.Popen(["bash", "-c", script, BUILD / "vencd", config],

@@ -166,7 +166,9 @@ class Example(unittest.TestCase):
             root = pathlib.Path(directory)
             libraries = self.build(root)
             path = root / "socket"
-            daemon = subprocess.Popen([BUILD / "vencd", "--socket", path],
+            config = root / "vencd.conf"
+            config.write_text("StateDirectory=\n", encoding="utf-8")
+            daemon = subprocess.Popen([BUILD / "vencd", "--config", config, "--socket", path],
                                       stderr=subprocess.DEVNULL)
             try:
                 end = time.monotonic() + LIMIT

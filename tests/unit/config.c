@@ -170,9 +170,9 @@ static void check_wrong_numbers(void)
 static void check_wrong_units(void)
 {
 	check_refused("OwnBudget=2 s", 1,
-		"OwnBudget=2 s: not a time in ms, s, min or h; 100ms to 1min; default 2s");
+		"OwnBudget=2 s: not a time in ms, s, min, h or d; 100ms to 1min; default 2s");
 	check_refused("OwnBudget=2K", 1,
-		"OwnBudget=2K: not a time in ms, s, min or h; 100ms to 1min; default 2s");
+		"OwnBudget=2K: not a time in ms, s, min, h or d; 100ms to 1min; default 2s");
 	check_refused("OwnBudget=18446744073709551615h", 1,
 		"OwnBudget=18446744073709551615h: out of range; 100ms to 1min; default 2s");
 	check_refused(
