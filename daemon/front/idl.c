@@ -190,6 +190,24 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Leaked,
 	COMMENT("What could not be freed with an abandoned call; bytes is an estimate"),
 	FIELD(threads, INT, 0), FIELD(fds, INT, 0), FIELD(bytes, INT, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Arguments, COMMENT("The frame that a send was given"),
+	FIELD(frame, INT, 0), FIELD(pts, INT, 0), FIELD(bytes, INT, 0),
+	COMMENT("The client asked for a keyframe"), FIELD(keyframe, BOOL, 0));
+
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Forensics,
+	COMMENT("Whether the thread was looked at in the call: \"in call\", \"not permitted\", "
+		"\"not inspected: why\"; absent: no call was in the way"),
+	FIELD(inspected, STRING, NULLABLE), COMMENT("The thread's number and name"),
+	FIELD(tid, INT, NULLABLE), FIELD(thread, STRING, NULLABLE),
+	COMMENT("As the kernel has it: its state, the system call that it was in, the kernel's "
+		"function that it slept in, the kernel's stack from the innermost on"),
+	FIELD(state, STRING, NULLABLE), FIELD(syscall, STRING, NULLABLE),
+	FIELD(wchan, STRING, NULLABLE), FIELD(stack, STRING, ARRAY | NULLABLE),
+	COMMENT("Time on a CPU, over its whole life"), FIELD(cpuMs, INT, NULLABLE),
+	TYPED(arguments, Arguments, NULLABLE),
+	COMMENT("The last lines that the process wrote to stderr, oldest first"),
+	FIELD(messages, STRING, ARRAY | NULLABLE));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Attempt, FIELD(device, STRING, 0), FIELD(backend, STRING, 0),
 	FIELD(encoder, STRING, 0), FIELD(version, STRING, NULLABLE),
 	COMMENT("Why this encoder, and \"encoder: why not\" for others"),
@@ -212,7 +230,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Attempt, FIELD(device, STRING, 0), FIELD(ba
 	FIELD(speedUsed, INT, NULLABLE), FIELD(needsFrames, INT, 0), FIELD(reorder, INT, 0),
 	FIELD(pid, INT, NULLABLE), COMMENT("The walls that its process was behind: see Wall"),
 	FIELD(walls, STRING, ARRAY | NULLABLE), COMMENT("The library's last words"),
-	FIELD(text, STRING, NULLABLE));
+	FIELD(text, STRING, NULLABLE), COMMENT("What is known about a bad end"),
+	TYPED(forensics, Forensics, NULLABLE));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Report,
 	COMMENT("Version of the report, see docs/report.schema.json"), FIELD(version, INT, 0),
@@ -366,7 +385,9 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	&vl_type_Gpu, SYMBOL("What cannot be freed until the kernel has taken a process"),
 	&vl_type_Budget, SYMBOL("A session that has not ended"), &vl_type_Session,
 	SYMBOL("What a user is charged with, and may be"), &vl_type_Quota, &vl_type_Leaked,
-	SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
+	&vl_type_Arguments,
+	SYMBOL("Of a thread that did not come back. Information: nothing is decided by it"),
+	&vl_type_Forensics, SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
 	SYMBOL("What became of a session; one for each"), &vl_type_Report,
 	SYMBOL("What became of the output of Encode"), &vl_type_Delivery, &vl_type_Progress,
 	SYMBOL("Lists the encoders"), &vl_method_ListDevices,

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """The documents against the programs: options of the tools in both directions, commands and links
-of README.md. Sets are compared whole, so what one side has alone is named.
+of README.md, fields of reports in the interface and in the schema. Sets are compared whole, so what
+one side has alone is named.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -98,6 +100,43 @@ class Bounds(unittest.TestCase):
                      "FullProof", "RequireWalls", "StateDirectory"}
         stated = {name: value for name, value, _ in bounds() if name in default}
         self.assertEqual(stated, {k: v for k, v in default.items() if k not in no_bounds})
+
+
+def idl_types():
+    """The fields of each type of io.vencd.Encoder, as the front has them."""
+    found = {}
+    blocks = re.split(r"static SD_VARLINK_DEFINE_STRUCT_TYPE\(\s*", read("daemon/front/idl.c"))[1:]
+    for block in blocks:
+        block = block.split(";\n\n")[0]
+        name = re.match(r"\w+", block).group(0)
+        found[name] = set(re.findall(r"\b(?:FIELD|TYPED)\((\w+),", block))
+    text = read("daemon/front/idl.c").split("#define PARAMETERS(F, T)")[1].split("\n\n")[0]
+    found["Parameters"] = set(re.findall(r"\b[FT]\((\w+),", text))
+    return found
+
+
+def report_objects():
+    """The same of each object of a report, by the names of the types."""
+    schema = json.loads(read("docs/report.schema.json"))
+    defs = schema["$defs"]
+    params, attempt = defs["params"]["properties"], defs["attempt"]["properties"]
+    objects = {"Report": schema, "Parameters": defs["params"], "Attempt": defs["attempt"],
+               "Forensics": defs["forensics"], "Rational": defs["rational"],
+               "Chromaticity": defs["chromaticity"], "Colour": params["colour"],
+               "Hdr": params["hdr"], "Leaked": attempt["leaked"],
+               "Arguments": defs["forensics"]["properties"]["arguments"]}
+    return {name: set(o["properties"]) for name, o in objects.items()}
+
+
+class Interface(unittest.TestCase):
+
+    def test_reports(self):
+        """A field that only one of them knows is one that some reader of reports refuses."""
+        types = idl_types()
+        for name, fields in report_objects().items():
+            with self.subTest(name):
+                self.assertTrue(fields)
+                self.assertEqual(types[name], fields)
 
 
 class Readme(unittest.TestCase):
