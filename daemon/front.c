@@ -78,8 +78,11 @@ static void push_proofs(struct front *front)
 void front_push_devices(struct front *front)
 {
 	struct registry *registry = &front->supervisor->registry;
+	struct wire_device none = {.h = {WIRE_DEVICE, sizeof(none), 0}, .last = 1};
 
 	push_proofs(front);
+	if (registry->entries == 0)
+		child_send(front->child, &none, NULL, 0);
 	for (unsigned i = 0; i < registry->entries; i++) {
 		struct wire_device row = registry->entry[i].row;
 

@@ -35,7 +35,8 @@ enum wire_type {
 
 	/* supervisor to front */
 	WIRE_CONNECTION,   /* + 1 fd: serve this client connection */
-	WIRE_DEVICE,       /* one row of the device table; last = 1 closes a snapshot */
+	WIRE_DEVICE,       /* one row of the device table; last = 1 closes a snapshot,
+			      which is empty if its only row names no encoder */
 	WIRE_PROOF,        /* what probes showed of a row; before the snapshot */
 	WIRE_OPENED,       /* answers OPEN: + fds, see struct wire_opened */
 	WIRE_REFUSED,      /* answers any request */

@@ -148,7 +148,7 @@ void devices_take_proof(struct front *front, const struct wire_proof *message)
 
 void devices_take(struct front *front, const struct wire_device *row)
 {
-	if (front->n_incoming < DEVICES_MAX)
+	if (row->encoder[0] && front->n_incoming < DEVICES_MAX)
 		front->incoming[front->n_incoming++] = *row;
 	if (row->last)
 		use_incoming(front);
