@@ -29,7 +29,8 @@
 struct encode {
 	struct tool *tool;
 	struct encode_options options;
-	char *input, *output; /* as they may be shown: no password of a URL */
+	char *input_path, *output_path;
+	const char *input, *output; /* as they may be shown: no password of a URL */
 	int input_fd;
 	struct target target;
 	int signal_fd;
@@ -77,7 +78,7 @@ static int take_signals(struct encode *encode)
 
 static int open_input(struct encode *encode)
 {
-	const char *name = encode->options.input;
+	const char *name = encode->input_path;
 
 	if (strcmp(name, "-") == 0) {
 		encode->input_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -101,7 +102,7 @@ static int say_same_file(const char *name)
 static int open_output(struct encode *encode)
 {
 	const char *name = encode->output;
-	int r = target_open(&encode->target, encode->options.output, encode->input_fd);
+	int r = target_open(&encode->target, encode->output_path, encode->input_fd);
 
 	if (r == 0)
 		return 0;
@@ -273,16 +274,34 @@ static int run(struct encode *encode)
 	return r;
 }
 
+/*
+ * A copy of a word of the command line, which every user of the host can read for as long as this
+ * process lives: what stays there is what may be shown.
+ */
+static char *take_word(char *word)
+{
+	char *copy = strdup(word);
+	size_t size = strlen(word), shown;
+
+	if (!copy)
+		return NULL;
+	redact(word);
+	shown = strlen(word);
+	memset(word + shown, 0, size - shown);
+	return copy;
+}
+
 static int name_files(struct encode *encode)
 {
-	const char *input = encode->options.input;
-
-	encode->input = strdup(strcmp(input, "-") == 0 ? "stdin" : input);
-	encode->output = strdup(encode->options.output);
-	if (!encode->input || !encode->output)
+	encode->input_path = take_word((char *)encode->options.input); /* main()'s argv */
+	;
+	encode->output_path = take_word((char *)encode->options.output);
+	if (!encode->input_path || !encode->output_path)
 		return tool_failed(encode->tool, "cannot start", -ENOMEM);
-	redact(encode->input);
-	redact(encode->output);
+	encode->input = encode->options.input;
+	if (strcmp(encode->input, "-") == 0)
+		encode->input = "stdin";
+	encode->output = encode->options.output;
 	return 0;
 }
 
@@ -326,7 +345,7 @@ int command_encode(struct tool *tool, int argc, char **argv)
 		close(encode.signal_fd);
 	if (encode.input_fd >= 0)
 		close(encode.input_fd);
-	free(encode.input);
-	free(encode.output);
+	free(encode.input_path);
+	free(encode.output_path);
 	return r;
 }

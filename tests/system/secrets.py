@@ -5,7 +5,7 @@
 The inputs are files whose names are such URLs ("http:" is a folder like any other), so that runs
 get as far as a report, and further: refused, broken half-way, killed under the encoder. Looked
 through are the daemon's log at debug level, every report and list, the command lines and
-environments of all its processes, and what vencctl prints. A session's label is its client's own
+environments of all its processes, vencctl's own command line, and what it prints. A session's label is its client's own
 word: it is in the report and the list of sessions for that client to see, and in no log.
 """
 
@@ -77,14 +77,25 @@ class Secrets(unittest.TestCase):
                 self.look(f"{file} of {pid}", text)
                 self.assertNotIn(LABEL, text.decode(errors="replace"))
 
+    def is_hidden(self, process):
+        """Whether its command line is what may be shown; once it is, it stays so."""
+        words = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
+        if not words:  # it has just ended
+            return self.seen_hidden
+        return SECRET not in words
+
     def encode(self, daemon, *arguments, url=URL + "/clip.mp4", out="out.mp4"):
         """Runs vencctl where the URL is the name of a file; gives what it said and its result."""
         process = subprocess.Popen(
             [BUILD.resolve() / "vencctl", "--socket", daemon.socket, "--json", "encode", url, "-o",
              out, "--codec", "h264", "--speed", "13", *arguments], cwd=self.path,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.seen_hidden = False
         while process.poll() is None:
             self.look_at_processes(daemon)
+            hidden = self.is_hidden(process)
+            self.assertGreaterEqual(hidden, self.seen_hidden)
+            self.seen_hidden = hidden
             try:
                 process.wait(0.05)
             except subprocess.TimeoutExpired:
@@ -108,7 +119,11 @@ class Secrets(unittest.TestCase):
         with Daemon() as daemon:
             code, said, _ = self.encode(daemon)
             self.assertEqual(code, 0, said)
-            self.look_at_all(daemon)
+            self.assertTrue(self.seen_hidden)
+            code, said, _ = self.encode(daemon, out=URL + "/out.mp4")
+            self.assertEqual(code, 0, said)
+            self.assertTrue(self.seen_hidden)
+            self.look_at_all(daemon, reports=2)
         # Metadata belongs to the output: it was there to be found.
         self.assertIn(SECRET.encode(), (self.path / "out.mp4").read_bytes())
 
