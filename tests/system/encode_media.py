@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """Real media through `vencctl encode` into every container, checked by decoding it."""
 
+import itertools
 import os
 import subprocess
 import unittest
@@ -174,9 +175,10 @@ class Pictures(MediaTest):
             "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:hdr10=1:"
             "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)"
             "L(10000000,50):max-cll=1000,400")
-        for name in ("hdr-av1.mkv", "hdr-av1.mp4"):
-            output = self.path / name
-            result = self.encode(source, output, "--codec", "av1")
+        for codec, extension in itertools.product(("av1", "hevc"), ("mkv", "mp4")):
+            output = self.path / f"hdr-{codec}.{extension}"
+            result = self.encode(source, output, "--codec", codec)
+            self.assertEqual(stream(output)["codec_name"], codec)
             self.assertEqual(result["report"]["params"]["hdr"]["maxContentLight"], 1000)
             side = {data["side_data_type"]: data
                     for data in stream(output).get("side_data_list", [])}
