@@ -47,11 +47,17 @@ class Start(unittest.TestCase):
             result = subprocess.run(
                 ["varlinkctl", "introspect", daemon.socket, "io.vencd.Encoder"],
                 text=True, capture_output=True, check=True, timeout=LIMIT)
-            for method in ("ListDevices", "OpenSession", "Wait", "Cancel", "Encode",
-                           "ListSessions", "GetReport", "ListQuotas"):
-                self.assertRegex(result.stdout, rf"#[^\n]*\nmethod {method}\b")
-            for error in ("Unsupported", "NoEncoder", "LimitReached", "NoSuchSession"):
-                self.assertRegex(result.stdout, rf"error {error}\b")
+        found = re.findall(r"((?:^#.*\n)*)^(method|error) (\w+) ?(.*(?:\n(?!\n|#).*)*)", result.stdout,
+                           re.MULTILINE)
+        names = {(kind, name) for _, kind, name, _ in found}
+        self.assertGreaterEqual(names, {("method", "OpenSession"), ("error", "Unsupported")})
+        self.assertEqual(len(found), len(re.findall(r"^(?:method|error) ", result.stdout,
+                                                    re.MULTILINE)))
+        for comment, kind, name, fields in found:
+            with self.subTest(name):
+                self.assertRegex(comment, r"(?m)^# \w")
+                for field in ("reason", "advice") if kind == "error" else ():
+                    self.assertRegex(fields, rf"\b{field}: string\b")
 
     def test_no_daemon_is_exit_code_3(self):
         result = run_tool("--socket", "/nonexistent/socket", "devices", expect=3)

@@ -264,7 +264,8 @@ static void test_bad_requests(struct fake *fake)
 		if (bad[i].alternatives)
 			check_is(text_of(r.parameters, "alternatives"), bad[i].alternatives);
 		if (strcmp(bad[i].error, "Invalid") == 0)
-			CHECK(text_of(r.parameters, "reason")[0]);
+			CHECK(text_of(r.parameters, "reason")[0] &&
+				text_of(r.parameters, "advice")[0]);
 		reply_clear(&r);
 	}
 	fake_settle(fake); /* none of them reached the supervisor */
@@ -286,11 +287,13 @@ static void test_refusals(struct fake *fake)
 		{WIRE_ERROR_NOT_ENDED, "NotEnded", "reason", "why"},
 		{WIRE_ERROR_STOPPING, "Stopping", "reason", "why"},
 		{WIRE_ERROR_RESOURCES, "OutOfResources", "reason", "why"},
+		{WIRE_ERROR_NOT_ALLOWED, "NotAllowed", "reason", "why"},
 	};
 	union wire_message m;
 	struct client c;
 	struct reply r;
 
+	CHECK_EQUAL(sizeof(cases) / sizeof(cases[0]), WIRE_ERROR_MAX - 1); /* all there are */
 	client_connect(fake, &c);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		client_call(&c, "OpenSession", OPEN_MIN "}");
