@@ -50,6 +50,7 @@ BAD_REQUESTS = [
     ({"label": "x" * 100000}, ("Invalid", "InvalidParameter")),
     ({"speed": 2**31}, ("Invalid", "Unsupported", "InvalidParameter")),
 ]
+SEAL_EXEC = 0x20  # F_SEAL_EXEC, where the kernel has it
 # Offsets in the submit ring.
 HEAD, FINISHED, CONSUMED, ENTRIES = 8, 16, 32, 4096
 
@@ -255,16 +256,25 @@ class Memory(Base):
         """Credit that was never given out: the client's own packets suffer, and nobody else."""
         for value in (-1, 10**6):
             with self.subTest(value):
+                neighbour = self.daemon.feed(uid=hostile.GOOD, frames=9)
+                neighbour.await_ready()
                 ring = Ring(front_plane.Connection(self.daemon.socket), **GOOD)
                 ring.store(CONSUMED, value)
                 frames(ring, 3)
                 ring.store(FINISHED, 4)
-                self.report(ring)
+                report = self.report(ring)
+                self.assertIn(report["outcome"], ("complete", "cancelled", "truncated"), report)
                 ring.close()
+                self.assertEqual(neighbour.result()["report"]["outcome"], "complete")
         self.daemon.settle()
 
     def test_what_is_not_the_clients_cannot_be_written(self):
         ring = self.open()
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        for place in (0, 1, 2, *range(4, len(ring.fds), 3)):  # all memory of the session
+            self.assertEqual(os.fstat(ring.fds[place]).st_mode & 0o177, 0)
+            self.assertEqual(fcntl.fcntl(ring.fds[place], fcntl.F_GET_SEALS) & ~SEAL_EXEC, seals)
+            self.assertEqual(self.reopen_as(hostile.BAD, ring.fds[place]), "refused")
         memories = [2, *range(4, len(ring.fds), 3)]  # the control page, and each attempt's ring
         for place in memories:
             fd = ring.fds[place]
@@ -274,7 +284,6 @@ class Memory(Base):
                 os.pwrite(fd, b"x", 0)
             with self.assertRaises(OSError):
                 os.ftruncate(fd, 0)
-            self.assertEqual(self.reopen_as(hostile.BAD, fd), "refused")
         for place in (0, 1):  # pool and submit ring: the client's, but of their size for good
             for size in (0, 1 << 30):
                 with self.assertRaises(PermissionError):
