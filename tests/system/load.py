@@ -10,6 +10,7 @@ follows from it, at least 500. Ends with a table.
 """
 
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -35,6 +36,8 @@ SETTINGS = {"SessionsPerUser": 3, "ReportsKept": 16, "StopTimeout": "10s", "LogL
 # What the supervisor may grow by between the first quarter and the end.
 GROWTH = {"RSS KiB": 2048, "descriptors": 8, "threads": 0}
 ATTACK_S = 2.0  # as long as one attacker goes on
+ATTACKS = [name for name in hostile_client.ATTACKS if hostile.possible(name)]
+HOSTILE_SHARE = 0.2  # at least; they have a third of the places, and some stay longer
 LIMITS = re.compile(r"(io\.vencd\.Encoder\.(?:LimitReached|OutOfResources)): (\w+)")
 
 
@@ -98,7 +101,7 @@ def hostile_process(daemon, name, uid, totals, until_then):
         time.sleep(min(ATTACK_S, max(0.0, until_then - time.monotonic())))
         totals.add(f"hostile, {name}")
     except AssertionError:
-        totals.add("hostile, kept out")
+        totals.add(f"hostile, {name}, kept out")
     finally:
         attack.end()
 
@@ -138,6 +141,9 @@ class Load(unittest.TestCase):
             done = sum(totals.counts.values())
             return time.monotonic() > end and (done >= CLIENTS or time.monotonic() > end + SECONDS)
 
+        # In turn, for all places together: none is left out by chance.
+        attacks = itertools.cycle(ATTACKS)
+
         def honest(seed):
             chance = random.Random(seed)
             while not enough():
@@ -145,11 +151,9 @@ class Load(unittest.TestCase):
 
         def attacker(seed):
             chance = random.Random(seed)
-            names = [name for name in hostile_client.ATTACKS if hostile.possible(name)]
             while not enough():
                 if chance.random() < 0.2:
-                    hostile_process(daemon, chance.choice(names), chance.choice(HOSTILE), totals,
-                                    end)
+                    hostile_process(daemon, next(attacks), chance.choice(HOSTILE), totals, end)
                 else:
                     hostile_session(daemon, chance, totals)
 
@@ -188,6 +192,12 @@ class Load(unittest.TestCase):
         for when, row in figures.items():
             print(f"  supervisor {when}: " + ", ".join(f"{k} {v}" for k, v in row.items()))
 
+    def check_hostile(self, counts):
+        hostile_ones = sum(n for what, n in counts.items() if what.startswith("hostile"))
+        self.assertGreaterEqual(hostile_ones, HOSTILE_SHARE * sum(counts.values()))
+        done = {what.split(", ")[1] for what in counts if what.startswith("hostile")}
+        self.assertLessEqual(set(ATTACKS), done)
+
     def test_load(self):
         totals = Totals()
         shared = set(os.listdir("/dev/shm"))
@@ -201,6 +211,7 @@ class Load(unittest.TestCase):
             self.assertEqual(totals.errors, [])
             self.assertGreaterEqual(sum(totals.counts.values()), CLIENTS)
             self.assertGreater(totals.counts["honest, complete"], 0)
+            self.check_hostile(totals.counts)
             warm, last = figures["after a quarter"], figures["when all have gone"]
             for what, growth in GROWTH.items():
                 self.assertLessEqual(last[what] - warm[what], growth, f"{what} of the supervisor")
