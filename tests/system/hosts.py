@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """Hosts that lack something, emulated (tests/emulated/README.md): what the daemon says of their
-GPUs, and what vencctl doctor, run on that host, says is to be done.
+GPUs, and what vencctl doctor, run on that host, says is to be done. And files made on two GPUs, one
+of which lets nobody write its headers.
 """
 
+import itertools
 import json
 import subprocess
 import unittest
 
 from gpus import START, GpuDaemon, skip_without_root
-from harness import BUILD, LIMIT, Daemon, main, run_tool
+from harness import BUILD, LIMIT, check_report, main, run_tool
+from media import MediaTest, count_decoded, ffmpeg, seconds, similarity, stream
 
 GPU = "01:00.0"
 # The only GPU; a library that is loaded says so.
@@ -39,6 +42,37 @@ class HostDaemon(GpuDaemon):
         found = json.loads(done.stdout)
         assert (done.returncode, found["healthy"]) == (expect, expect == 0), found
         return {finding["subject"]: finding for finding in found["findings"]}
+
+
+class Files(MediaTest):
+
+    def setUp(self):
+        skip_without_root(self)
+
+    def check(self, daemon, codec, extension):
+        clip, output = self.path / "short.mp4", self.path / f"{codec}.{extension}"
+        ffmpeg("-i", self.clip, "-frames:v", "24", "-an", "-c", "copy", clip)
+        done = run_tool("--socket", daemon.socket, "--json", "encode", clip, "-o", output,
+                        "--codec", codec, "--backend", "hardware")
+        report = check_report(json.loads(done.stdout)["report"])
+        self.assertEqual((report["outcome"], report["attempts"][0]["encoder"]),
+                         ("complete", f"{codec}_vaapi"))
+        video = stream(output)
+        self.assertEqual((video["codec_name"], video["width"], video["height"]),
+                         (codec, 854, 480))
+        self.assertGreater(video["extradata_size"], 0)
+        self.assertEqual(count_decoded(output), 24)
+        self.assertGreater(similarity(output, clip), 0.9)
+        if extension == "mp4":
+            self.assertEqual(seconds(output), seconds(clip))
+
+    def test_containers(self):
+        for model, codecs in (("full", ("h264", "hevc", "av1")), ("h264-only", ("h264",))):
+            with HostDaemon({"a": model}) as daemon:
+                daemon.await_probes()
+                for codec, extension in itertools.product(codecs, ("mkv", "mp4")):
+                    with self.subTest(model=model, codec=codec, extension=extension):
+                        self.check(daemon, codec, extension)
 
 
 class Hosts(unittest.TestCase):
