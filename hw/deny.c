@@ -32,7 +32,8 @@
 const struct deny_row deny_rows[] = {
 	/*
 	 * The driver decodes, by NVDEC: there is no entrypoint to encode with. What encodes on
-	 * these GPUs is NVENC.
+	 * these GPUs is NVENC. Two pull requests, 427 and 438, would add encoding; a driver that has
+	 * one of them makes this row a matter of its version.
 	 */
 	{
 		.name = "nvidia-vaapi-decodes-only",
@@ -40,7 +41,7 @@ const struct deny_row deny_rows[] = {
 		.driver = "nvidia",
 		.api = "vaapi",
 		.reason = "NVIDIA's VA-API driver only decodes",
-		.link = "https://github.com/elFarto/nvidia-vaapi-driver/issues/222",
+		.link = "https://github.com/elFarto/nvidia-vaapi-driver/issues/116",
 	},
 	/*
 	 * Polaris 10, 11 and 12, and the one of them that has an id of its own. H.264 is what VCE
