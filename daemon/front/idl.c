@@ -190,6 +190,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Leaked,
 	COMMENT("What could not be freed with an abandoned call; bytes is an estimate"),
 	FIELD(threads, INT, 0), FIELD(fds, INT, 0), FIELD(bytes, INT, 0));
 
+static SD_VARLINK_DEFINE_STRUCT_TYPE(Suspect,
+	COMMENT("Frames that were delivered before a later look found the output wrong"),
+	FIELD(first, INT, 0), FIELD(last, INT, 0));
+
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Arguments, COMMENT("The frame that a send was given"),
 	FIELD(frame, INT, 0), FIELD(pts, INT, 0), FIELD(bytes, INT, 0),
 	COMMENT("The client asked for a keyframe"), FIELD(keyframe, BOOL, 0));
@@ -226,6 +230,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Attempt, FIELD(device, STRING, 0), FIELD(ba
 	FIELD(call, STRING, NULLABLE), FIELD(callFrame, INT, NULLABLE),
 	FIELD(waitedMs, INT, NULLABLE), FIELD(budgetMs, INT, NULLABLE),
 	FIELD(signal, INT, NULLABLE), FIELD(exitCode, INT, NULLABLE),
+	COMMENT("Of a hardware encoder: frames that were decoded beside it, and resembled what they "
+		"were made from; absent: none, or it could not say"),
+	FIELD(framesChecked, INT, NULLABLE), TYPED(suspect, Suspect, NULLABLE),
 	TYPED(leaked, Leaked, NULLABLE), COMMENT("What the encoder made of the speed asked for"),
 	FIELD(speedUsed, INT, NULLABLE), FIELD(needsFrames, INT, 0), FIELD(reorder, INT, 0),
 	FIELD(pid, INT, NULLABLE), COMMENT("The walls that its process was behind: see Wall"),
@@ -385,7 +392,7 @@ SD_VARLINK_DEFINE_INTERFACE(io_vencd_Encoder, INTERFACE,
 	&vl_type_Gpu, SYMBOL("What cannot be freed until the kernel has taken a process"),
 	&vl_type_Budget, SYMBOL("A session that has not ended"), &vl_type_Session,
 	SYMBOL("What a user is charged with, and may be"), &vl_type_Quota, &vl_type_Leaked,
-	&vl_type_Arguments,
+	&vl_type_Suspect, &vl_type_Arguments,
 	SYMBOL("Of a thread that did not come back. Information: nothing is decided by it"),
 	&vl_type_Forensics, SYMBOL("One try of a session on one encoder"), &vl_type_Attempt,
 	SYMBOL("What became of a session; one for each"), &vl_type_Report,

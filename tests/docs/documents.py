@@ -124,6 +124,7 @@ def report_objects():
                "Forensics": defs["forensics"], "Rational": defs["rational"],
                "Chromaticity": defs["chromaticity"], "Colour": params["colour"],
                "Hdr": params["hdr"], "Leaked": attempt["leaked"],
+               "Suspect": attempt["suspect"],
                "Arguments": defs["forensics"]["properties"]["arguments"]}
     return {name: set(o["properties"]) for name, o in objects.items()}
 
