@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
 import front_plane  # noqa: E402
 import hostile  # noqa: E402
 import hostile_client  # noqa: E402
-from harness import LIMIT, check_report, main, until  # noqa: E402
+from harness import LIMIT, check_report, main, run_tool, until  # noqa: E402
 
 VARLINK = "org.varlink.service."
 OURS = "io.vencd.Encoder."
@@ -304,15 +304,25 @@ class Memory(Base):
         return "refused" if os.waitpid(child, 0)[1] == 0 else "allowed"
 
     def test_one_that_stops_reading(self):
-        """Packets are not taken: the encoder waits for credit, is not wedged, and ends with it."""
-        ring = Ring(front_plane.Connection(self.daemon.socket), **GOOD, nullScript="size=65536")
-        slots = ring.layout["slots"]
-        for i in range(slots):
-            ring.entry(i, slot=i, pts=i)
-        ring.store(HEAD, slots)
-        self.daemon.answers_within(hostile.ANSWER_S)
+        """Its packets are not taken: the encoder waits for credit for as long as it likes, and is
+        not wedged.
+        """
+        ring = Ring(front_plane.Connection(self.daemon.socket), **GOOD, nullScript="size=1572864")
+        frames(ring, ring.layout["slots"])
+        before = self.daemon.counters()["abandoned"]
+        until(lambda: self.states() == ["idle-credit"], "it waits for credit")
+        until(lambda: self.rows()[0]["callMs"] > 3 * hostile.BUDGET_MS, "three budgets")
+        self.assertEqual(self.states(), ["idle-credit"])
+        self.assertEqual(self.daemon.counters()["abandoned"], before)
         ring.close()
         self.daemon.settle()
+
+    def rows(self):
+        return json.loads(run_tool("--socket", self.daemon.socket, "sessions",
+                                   "--json").stdout)["sessions"]
+
+    def states(self):
+        return [row["callState"] for row in self.rows()]
 
 
 if __name__ == "__main__":
