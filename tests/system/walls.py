@@ -123,6 +123,17 @@ def session_mappings(pid):
     return found
 
 
+def at_rest(daemon):
+    """Probes and the adapter's trial have ended: no child comes or goes."""
+    seen = []
+
+    def is_still():
+        seen.append(frozenset(daemon.children()))
+        return len(seen) >= 8 and len(set(seen[-8:])) == 1 and not daemon.children("vencd-stream")
+    daemon.devices()
+    until(is_still, "no child comes or goes")
+
+
 def walls_of(daemon):
     out = subprocess.run(["varlinkctl", "--json=short", "call", daemon.socket,
                           "io.vencd.Encoder.GetWalls", "{}"], check=True, text=True,
@@ -270,8 +281,7 @@ class Hygiene(unittest.TestCase):
     def test_status(self):
         """What the kernel says of each child, and of the supervisor."""
         with Daemon(ONE) as daemon:
-            daemon.devices()
-            until(lambda: not daemon.children("vencd-stream"), "the trial's end")
+            at_rest(daemon)
             for pid in daemon.children():
                 # It is the last of its walls; one that has just begun is behind none yet.
                 until(lambda: status(pid, "Seccomp") == "2", "its filter", 10)
@@ -296,8 +306,7 @@ class Hygiene(unittest.TestCase):
             os.chown(home, user, user)
             with Daemon({**ONE, "Socket": home / "socket"}, programs=directory) as daemon:
                 daemon.socket = home / "socket"
-                daemon.devices()
-                until(lambda: not daemon.children("vencd-stream"), "the trial's end")
+                at_rest(daemon)
                 for pid in [daemon.process.pid, *daemon.children()]:
                     self.assertEqual(status(pid, "Uid").split()[0], str(user))
                     self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0, pid)
@@ -307,8 +316,7 @@ class Hygiene(unittest.TestCase):
         the supervisor held when it was started.
         """
         with Daemon({**ONE, "WarmWorkers": 2}) as daemon:
-            daemon.devices()
-            until(lambda: not daemon.children("vencd-stream"), "the trial's end")
+            at_rest(daemon)
             feeder = daemon.feed(frames=3)
             feeder.await_ready()
             before = self.idle_workers(daemon)
@@ -383,7 +391,7 @@ class Hygiene(unittest.TestCase):
                 "SECRET": "ours"}
         settings = {**ONE, "DriverEnvironment": "LIBVA_DRIVER_NAME=theirs VK_LOADER_DEBUG=none"}
         with Daemon(settings, environment=ours) as daemon:
-            daemon.devices()
+            at_rest(daemon)
             workers = until(lambda: daemon.children("vencd-worker"), "a worker")
             for pid in daemon.children():
                 found = environment(pid)
