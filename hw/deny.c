@@ -32,8 +32,8 @@
 const struct deny_row deny_rows[] = {
 	/*
 	 * The driver decodes, by NVDEC: there is no entrypoint to encode with. What encodes on
-	 * these GPUs is NVENC. Two pull requests, 427 and 438, would add encoding; a driver that has
-	 * one of them makes this row a matter of its version.
+	 * these GPUs is NVENC. Two pull requests, 427 and 438, would add encoding; a driver that
+	 * has one of them makes this row a matter of its version.
 	 */
 	{
 		.name = "nvidia-vaapi-decodes-only",

@@ -230,8 +230,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Attempt, FIELD(device, STRING, 0), FIELD(ba
 	FIELD(call, STRING, NULLABLE), FIELD(callFrame, INT, NULLABLE),
 	FIELD(waitedMs, INT, NULLABLE), FIELD(budgetMs, INT, NULLABLE),
 	FIELD(signal, INT, NULLABLE), FIELD(exitCode, INT, NULLABLE),
-	COMMENT("Of a hardware encoder: frames that were decoded beside it, and resembled what they "
-		"were made from; absent: none, or it could not say"),
+	COMMENT("Of a hardware encoder: frames that were decoded beside it, and resembled their "
+		"source; absent: none, or it could not say"),
 	FIELD(framesChecked, INT, NULLABLE), TYPED(suspect, Suspect, NULLABLE),
 	TYPED(leaked, Leaked, NULLABLE), COMMENT("What the encoder made of the speed asked for"),
 	FIELD(speedUsed, INT, NULLABLE), FIELD(needsFrames, INT, 0), FIELD(reorder, INT, 0),

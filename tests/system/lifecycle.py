@@ -47,8 +47,8 @@ class Start(unittest.TestCase):
             result = subprocess.run(
                 ["varlinkctl", "introspect", daemon.socket, "io.vencd.Encoder"],
                 text=True, capture_output=True, check=True, timeout=LIMIT)
-        found = re.findall(r"((?:^#.*\n)*)^(method|error) (\w+) ?(.*(?:\n(?!\n|#).*)*)", result.stdout,
-                           re.MULTILINE)
+        found = re.findall(r"((?:^#.*\n)*)^(method|error) (\w+) ?(.*(?:\n(?!\n|#).*)*)",
+                           result.stdout, re.MULTILINE)
         names = {(kind, name) for _, kind, name, _ in found}
         self.assertGreaterEqual(names, {("method", "OpenSession"), ("error", "Unsupported")})
         self.assertEqual(len(found), len(re.findall(r"^(?:method|error) ", result.stdout,

@@ -5,8 +5,9 @@
 The inputs are files whose names are such URLs ("http:" is a folder like any other), so that runs
 get as far as a report, and further: refused, broken half-way, killed under the encoder. Looked
 through are the daemon's log at debug level, every report and list, the command lines and
-environments of all its processes, vencctl's own command line, and what it prints. A session's label is its client's own
-word: it is in the report and the list of sessions for that client to see, and in no log.
+environments of all its processes, vencctl's own command line, and what it prints. A session's
+label is its client's own word: it is in the report and the list of sessions for that client to
+see, and in no log.
 """
 
 import json
