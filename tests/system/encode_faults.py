@@ -413,7 +413,7 @@ class Words(unittest.TestCase):
         (("-o", "a.mkv"), "an input is missing"),
         (("in",), "-o OUT is missing"),
         (("in", "-o", "a"), "which container"),
-        (("in", "-o", "a.avi"), "mkv (av1, hevc, h264)"),
+        (("in", "-o", "a.avi"), "mkv (av1, hevc, h264, vp9)"),
         (("in", "-o", "a.webm", "--codec", "h264"), "webm takes none of the codecs"),
         (("in", "in2", "-o", "a.mkv"), "one input is enough"),
         (("in", "-o", "a.mkv", "--speed", "14"), "--speed 14 is not accepted: only a number from "
@@ -421,7 +421,7 @@ class Words(unittest.TestCase):
         (("in", "-o", "a.mkv", "--quality", "64"), "--quality 64 is not accepted"),
         (("in", "-o", "a.mkv", "--quality", "-1"), "--quality -1"),
         (("in", "-o", "a.mkv", "--gop", "0"), "--gop 0"),
-        (("in", "-o", "a.mkv", "--codec", "vp9"), "--codec vp9"),
+        (("in", "-o", "a.mkv", "--codec", "vp8"), "--codec vp8"),
         (("in", "-o", "a.mkv", "--codec", "av1,av1"), "--codec av1,av1"),
         (("in", "-o", "a.mkv", "--backend=gpu"), "--backend gpu"),
         (("in", "-o", "a.mkv", "--latency", "low"), "only file or live"),
