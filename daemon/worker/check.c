@@ -40,6 +40,7 @@
 #include "daemon/worker/decoder.h"
 #include "daemon/worker/frames.h"
 #include "daemon/worker/signature.h"
+#include "daemon/worker/thread.h"
 
 #define CHECK_FIRST 32u          /* frames of the attempt that are always decoded */
 #define CHECK_QUEUE 64u          /* packets, at least CHECK_FIRST */
@@ -510,22 +511,6 @@ static void *check_thread(void *userdata)
 
 /* --- the beginning --- */
 
-static int start_thread(struct check *c)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int r = pthread_attr_init(&attributes);
-
-	if (r != 0)
-		return -r;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, CHECK_STACK);
-	atomic_store_explicit(&c->references, 2, memory_order_relaxed);
-	r = pthread_create(&thread, &attributes, check_thread, c);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
 static int make(struct check *c)
 {
 	int r = decoder_open(&c->decoder, c->about.codec);
@@ -533,7 +518,10 @@ static int make(struct check *c)
 	if (r < 0)
 		return r == AVERROR_DECODER_NOT_FOUND ? -ENOENT : -ENOMEM;
 	c->sources = calloc(FRAMES_TABLE, sizeof(*c->sources));
-	return c->sources ? start_thread(c) : -ENOMEM;
+	if (!c->sources)
+		return -ENOMEM;
+	atomic_store_explicit(&c->references, 2, memory_order_relaxed);
+	return thread_start(CHECK_STACK, check_thread, c);
 }
 
 int check_start(struct check **ret, const struct check_about *about)

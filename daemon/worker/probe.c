@@ -23,6 +23,7 @@
 #include "daemon/worker/proof_cases.h"
 #include "daemon/worker/proof_decode.h"
 #include "daemon/worker/proof_encode.h"
+#include "daemon/worker/thread.h"
 
 #define PROBE_STACK (4u << 20)
 
@@ -205,21 +206,6 @@ void probe_free(struct probe *probe)
 	free(probe);
 }
 
-static int start_thread(struct probe *probe)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int r = pthread_attr_init(&attributes);
-
-	if (r != 0)
-		return -r;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, PROBE_STACK);
-	r = pthread_create(&thread, &attributes, probe_thread, probe);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
 int probe_start(struct probe **ret, const struct wire_probe *request, int wake)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
@@ -233,7 +219,7 @@ int probe_start(struct probe **ret, const struct wire_probe *request, int wake)
 	probe->result.h = (struct wire_header){.type = WIRE_PROBED, .seq = request->h.seq};
 	memcpy(probe->result.encoder, request->encoder, sizeof(probe->result.encoder));
 	sem_init(&probe->told, 0, 0);
-	r = start_thread(probe);
+	r = thread_start(PROBE_STACK, probe_thread, probe);
 	if (r < 0) {
 		probe_free(probe);
 		return r;

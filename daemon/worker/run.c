@@ -12,6 +12,7 @@
  */
 
 #include "daemon/worker/run.h"
+#include "daemon/worker/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -341,22 +342,6 @@ static int prepare(struct run *run)
 	return chroma_init(&run->chroma, &run->start.layout, run->start.params.request.format);
 }
 
-static int start_thread(struct run *run)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int r = pthread_attr_init(&attributes);
-
-	if (r != 0)
-		return -r;
-	/* Detached: joining would wait for destructors of the library's thread-local data. */
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, RUN_STACK);
-	r = pthread_create(&thread, &attributes, run_thread, run);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
 static int start_mapped(struct run *run)
 {
 	int r = prepare(run);
@@ -364,7 +349,7 @@ static int start_mapped(struct run *run)
 	if (r == 0 && pipe2(run->wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)
-		r = start_thread(run);
+		r = thread_start(RUN_STACK, run_thread, run);
 	if (r < 0) {
 		output_clear(&run->output);
 		chroma_clear(&run->chroma);
