@@ -215,8 +215,7 @@ class Budgets(unittest.TestCase):
     BOUNDS = {"TaintedMax": 1, "LeakedThreadsMax": 1, "LeakedFdsMax": 7, "LeakedBytesMax": "1M"}
 
     def frames_encoded(self, daemon):
-        out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
-        return sum(session["framesEncoded"] for session in json.loads(out)["sessions"])
+        return sum(session["framesEncoded"] for session in daemon.sessions())
 
     def wedge_beside(self, daemon):
         healthy = daemon.feed(frames=30)
@@ -301,8 +300,7 @@ class Growth(unittest.TestCase):
         return pids, row
 
     def encoded(self, daemon):
-        out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
-        return [session["framesEncoded"] for session in json.loads(out)["sessions"]]
+        return [session["framesEncoded"] for session in daemon.sessions()]
 
     def test_a_worker_that_grows_is_recycled(self):
         with Daemon({"WorkerGrowth": "24M", "SoftwareEncoders": ""}) as daemon:

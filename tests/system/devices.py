@@ -32,7 +32,7 @@ REFUSED = 12  # vencctl's exit code
 
 
 def proved(daemon):
-    found = json.loads(run_tool("--socket", daemon.socket, "devices", "--json").stdout)["devices"]
+    found = daemon.rows()
     unknown = [row for row in found
                if row.get("probing") or row["state"] in ("untested", "probing")]
     return found if not unknown else None

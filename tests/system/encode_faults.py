@@ -182,7 +182,8 @@ class Outputs(MediaTest):
                            source="testsrc2=s=320x180:r=25:d=40")
         limit = 400 << 10
         output = self.path / "limited.mkv"
-        with Daemon() as daemon:  # of its own: the limit is vencctl's alone
+        # A daemon of its own: the limit is vencctl's alone.
+        with Daemon({"SoftwareEncoders": "libx264"}) as daemon:
             result = self.encode(source, output, "--codec", "h264", outcome="truncated",
                                  daemon=("--socket", daemon.socket),
                                  preexec_fn=lambda: resource.setrlimit(

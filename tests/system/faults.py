@@ -8,10 +8,9 @@ counts every frame; a healthy session on the same daemon completes.
 
 import concurrent.futures
 import itertools
-import json
 import unittest
 
-from harness import Daemon, main, run_tool, until
+from harness import Daemon, main, until
 
 BUDGET_MS = 500  # every call's, see harness.QUICK
 FRAMES = 24
@@ -158,15 +157,15 @@ class Slow(unittest.TestCase):
 
     def test_software_that_burns_cpu_outlives_its_budget(self):
         """Slow is not wedged: one call takes several budgets, and the encode completes."""
-        settings = {"EncodeBudget": "200ms", "FlushBudget": "200ms", "WatchdogTick": "20ms"}
+        settings = {"EncodeBudget": "200ms", "FlushBudget": "200ms", "WatchdogTick": "20ms",
+                    "SoftwareEncoders": "libx265"}
         with Daemon(settings) as daemon:
             feeder = daemon.feed(backend="software", codec="hevc", speed=0, frames=6, width=1920,
                                  height=1080)
             feeder.release()
 
             def long_call():
-                out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
-                return [s for s in json.loads(out)["sessions"]
+                return [s for s in daemon.sessions()
                         if s["call"] in ("send", "receive", "flush") and s["callMs"] > 600]
             until(long_call, "a call that takes three budgets")
             report = feeder.result()["report"]
@@ -185,8 +184,7 @@ class Neighbours(unittest.TestCase):
         return healthy, sick
 
     def frames_encoded(self, daemon):
-        out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
-        return sum(session["framesEncoded"] for session in json.loads(out)["sessions"])
+        return sum(session["framesEncoded"] for session in daemon.sessions())
 
     def check_same_worker(self, one, other):
         pids = [r["report"]["attempts"][0]["pid"] for r in (one, other)]

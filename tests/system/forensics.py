@@ -21,7 +21,7 @@ SANITIZED = any(word in (BUILD / "vencd").read_bytes()
                 for word in (b"__asan_init", b"__tsan_init"))
 # Long enough to be inspected at half of it: an inspector that a sanitizer slows down starts in a
 # second where both processors are taken.
-BUDGET_MS = 5000 if SANITIZED else 1500
+BUDGET_MS = 3000 if SANITIZED else 1500
 SLOW = {f"{call}Budget": f"{BUDGET_MS}ms" for call in ("Open", "Encode", "Flush", "Close")}
 
 

@@ -23,7 +23,7 @@ from harness import LIMIT, Daemon, main, run_tool, until
 
 BAD, GOOD, WEDGED = 20001, 20002, 20003
 SETTINGS = {"SessionsPerWorker": 1, "KillGrace": "300ms", "WorkerAnswer": "1s",
-            "ConnectionsPerUser": 32, "SessionsPerUser": 16,
+            "ConnectionsPerUser": 32, "SessionsPerUser": 16, "SoftwareEncoders": "libx264",
             # Wedges are a means here: they have tests of their own.
             "StrikesMax": 0, "StrikesPerEncoder": 0, "QuarantineUsers": 0}
 BUDGET_MS, TICK_MS, SLACK_MS = 500, 50, 700

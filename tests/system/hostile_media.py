@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-from harness import LIMIT, Daemon, check_report, main, run_tool, until
+from harness import LIMIT, Daemon, check_report, main, until
 from hostile_files import (ENDLESS, broken, endless, huge, mkv_bombs, make_good, references,
                            subtitles)
 from oneshot import Call
@@ -249,11 +249,7 @@ class HostileMedia(unittest.TestCase):
         pieces = [b"YUV4MPEG2 W64 H64 F25:1\n"] + [frame * 100] * 100000
         pump = threading.Thread(target=self.pour, args=(feed, pieces), daemon=True)
         pump.start()
-
-        def sessions():
-            tool = run_tool("--socket", self.daemon.socket, "sessions", "--json")
-            return json.loads(tool.stdout)["sessions"]
-
+        sessions = self.daemon.sessions
         until(lambda: any(s["framesEncoded"] > 1000 for s in sessions()), "it is being encoded")
         call.socket.close()
         until(lambda: not sessions(), "the session has ended")

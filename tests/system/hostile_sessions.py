@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
 import front_plane  # noqa: E402
 import hostile  # noqa: E402
 import hostile_client  # noqa: E402
-from harness import LIMIT, check_report, main, run_tool, until  # noqa: E402
+from harness import LIMIT, check_report, main, until  # noqa: E402
 
 VARLINK = "org.varlink.service."
 OURS = "io.vencd.Encoder."
@@ -311,18 +311,14 @@ class Memory(Base):
         frames(ring, ring.layout["slots"])
         before = self.daemon.counters()["abandoned"]
         until(lambda: self.states() == ["idle-credit"], "it waits for credit")
-        until(lambda: self.rows()[0]["callMs"] > 3 * hostile.BUDGET_MS, "three budgets")
+        until(lambda: self.daemon.sessions()[0]["callMs"] > 3 * hostile.BUDGET_MS, "three budgets")
         self.assertEqual(self.states(), ["idle-credit"])
         self.assertEqual(self.daemon.counters()["abandoned"], before)
         ring.close()
         self.daemon.settle()
 
-    def rows(self):
-        return json.loads(run_tool("--socket", self.daemon.socket, "sessions",
-                                   "--json").stdout)["sessions"]
-
     def states(self):
-        return [row["callState"] for row in self.rows()]
+        return [row["callState"] for row in self.daemon.sessions()]
 
 
 if __name__ == "__main__":

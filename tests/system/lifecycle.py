@@ -91,7 +91,8 @@ class Start(unittest.TestCase):
 class Probe(unittest.TestCase):
 
     def null_state(self, script, state, **settings):
-        with Daemon({"NullProbeScript": script, **settings}) as daemon:
+        with Daemon({"NullProbeScript": script, "SoftwareEncoders": "libx264",
+                     **settings}) as daemon:
             row = until(lambda: (r := daemon.devices()["null"])["state"] != "probing" and r,
                         "the probe ends")
             self.assertEqual(row["state"], state, row)
@@ -127,8 +128,7 @@ class Clients(unittest.TestCase):
             for frames in (0, 1, 40):
                 feeder = daemon.feed(frames=frames, end="die", script="hold=4")
                 feeder.await_ready()
-                rows = json.loads(run_tool("--socket", daemon.socket, "sessions", "--json").stdout)
-                number = rows["sessions"][0]["id"]
+                number = daemon.sessions()[0]["id"]
                 feeder.release()
                 feeder.process.communicate(timeout=LIMIT)
                 report = until(lambda: self.report(daemon, number), "the report")

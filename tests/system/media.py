@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import CLIP, LIMIT, SCHEMA, run_tool
+from harness import CLIP, LIMIT, SCHEMA, SOFTWARE, Daemon, run_tool
 
 import jsonschema
 
 OUTCOMES = {"complete": 0, "degraded": 10, "truncated": 11, "failed": 12, "cancelled": 13}
+# Budgets as an operator has them: what is looked at here are files.
+SETTINGS = {**SOFTWARE, **dict.fromkeys(("OpenBudget", "EncodeBudget", "FlushBudget",
+                                         "CloseBudget"), "10s")}
 
 
 def run(*arguments, **keywords):
@@ -69,10 +72,13 @@ def similarity(path, source):
 
 
 class MediaTest(unittest.TestCase):
-    """A folder of its own, and a vencd of its own for each command."""
+    """A folder of its own, and a vencd that all tests of a class share."""
+
+    vencd = None
 
     @classmethod
     def setUpClass(cls):
+        cls.vencd = None
         cls.folder = tempfile.TemporaryDirectory(prefix="vencd-media-")
         cls.path = pathlib.Path(cls.folder.name)
         cls.clip = cls.path / "clip.mp4"
@@ -80,7 +86,15 @@ class MediaTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        if cls.vencd:
+            cls.vencd.stop()
         cls.folder.cleanup()
+
+    def socket_options(self):
+        """For vencctl: those of the shared vencd, which is started for the first that asks."""
+        if not self.vencd:
+            type(self).vencd = Daemon(SETTINGS)
+        return "--socket", self.vencd.socket
 
     def draw(self, name, *arguments, source="testsrc2=s=320x180:r=25:d=2"):
         """A file with drawn pictures."""
@@ -88,12 +102,11 @@ class MediaTest(unittest.TestCase):
         ffmpeg("-f", "lavfi", "-i", source, *arguments, path)
         return path
 
-    def encode(self, source, output, *options, outcome="complete", daemon=("--private",),
-               **keywords):
+    def encode(self, source, output, *options, outcome="complete", daemon=None, **keywords):
         """Returns the result as JSON, with what stood on stderr."""
         report = self.path / "result.json"
         report.unlink(missing_ok=True)
-        tool = run_tool(*daemon, "encode", source, "-o", output, "--speed", "12", *options,
+        tool = run_tool(*(daemon or self.socket_options()), "encode", source, "-o", output, "--speed", "12", *options,
                         "--report", report, expect=OUTCOMES[outcome], **keywords)
         result = json.loads(report.read_text())
         self.check_result(result, outcome)

@@ -9,7 +9,7 @@ import socket
 
 import jsonschema
 
-from harness import LIMIT, SCHEMA, Daemon, main, run_tool, until
+from harness import LIMIT, SCHEMA, ask, main, until
 from media import MediaTest, count_decoded, packet_hashes, similarity
 
 
@@ -44,9 +44,7 @@ class Call:
 class OneShot(MediaTest):
 
     def setUp(self):
-        daemon = Daemon()
-        self.addCleanup(daemon.stop)
-        self.socket = daemon.socket
+        _, self.socket = self.socket_options()
 
     def call(self, source, output, more=False, **parameters):
         return Call(self.socket, "Encode", {"input": 0, "output": 1, **parameters},
@@ -133,10 +131,8 @@ class OneShot(MediaTest):
             call = self.call(source, write.fileno(), container="mkv", inputFormat="y4m")
         os.close(source)
         os.write(feed, b"YUV4MPEG2 W64 H64 F25:1\n" + 2 * frame)
-
         def sessions():
-            tool = run_tool("--socket", self.socket, "sessions", "--json")
-            return json.loads(tool.stdout)["sessions"]
+            return ask(self.socket, "ListSessions")["sessions"]
 
         until(sessions, "a session is open")
         call.socket.close()

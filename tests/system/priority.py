@@ -25,7 +25,7 @@ def threads(pid):
 
 class Priority(unittest.TestCase):
     def test_no_encoder_is_real_time(self):
-        with Daemon() as daemon:
+        with Daemon({"SoftwareEncoders": "svtav1"}) as daemon:
             feeder = daemon.feed(codec="av1", backend="software", latency="live", frames=3,
                                  rhythm="step", end="hold")
             feeder.await_ready()
@@ -38,7 +38,7 @@ class Priority(unittest.TestCase):
 
     def test_adapters_give_way(self):
         """All threads of one that decodes; its input stays open, so that it does not end."""
-        with Daemon({"NullEncoder": "yes", "SoftwareEncoders": ""}) as daemon:
+        with Daemon() as daemon:
             read, write = os.pipe()
             with socket.socket(socket.AF_UNIX) as client, open("/dev/null", "wb") as null:
                 client.connect(str(daemon.socket))

@@ -21,6 +21,7 @@ from harness import BUILD, CLIP, Daemon, main, run_tool
 
 SECRET = "hunter2-s3cr3t"
 LABEL = "l4bel-of-a-client"
+CODEC = {"SoftwareEncoders": "libx264"}
 URL = f"http://someone:{SECRET}@camera.example"
 SHOWN = "http://***@camera.example"
 
@@ -117,7 +118,7 @@ class Secrets(unittest.TestCase):
         self.assertNotIn(LABEL, self.look("log", daemon.messages()))
 
     def test_whole(self):
-        with Daemon() as daemon:
+        with Daemon(CODEC) as daemon:
             code, said, _ = self.encode(daemon)
             self.assertEqual(code, 0, said)
             self.assertTrue(self.seen_hidden)
@@ -129,7 +130,7 @@ class Secrets(unittest.TestCase):
         self.assertIn(SECRET.encode(), (self.path / "out.mp4").read_bytes())
 
     def test_label(self):
-        with Daemon() as daemon:
+        with Daemon(CODEC) as daemon:
             feeder = daemon.feed(frames=9, label=LABEL, script="send:5:crash")
             self.look_at_processes(daemon)
             report = feeder.result()["report"]
@@ -137,7 +138,7 @@ class Secrets(unittest.TestCase):
             self.look_at_all(daemon)
 
     def test_not_there(self):
-        with Daemon() as daemon:
+        with Daemon(CODEC) as daemon:
             code, _, errors = self.encode(daemon, url=URL + "/missing.mp4")
             self.assertNotEqual(code, 0)
             self.assertIn(f"{SHOWN}/missing.mp4: ", errors)
@@ -152,14 +153,14 @@ class Secrets(unittest.TestCase):
 
     def test_broken(self):
         for name in ("cut.mkv", "noise.mp4"):
-            with self.subTest(name), Daemon() as daemon:
+            with self.subTest(name), Daemon(CODEC) as daemon:
                 code, said, errors = self.encode(daemon, url=f"{URL}/{name}", out="broken.mkv")
                 self.assertNotEqual(code, 0, said)
                 self.assertIn(SHOWN, said + errors)
                 self.look_at_all(daemon, reports=int(name == "cut.mkv"))
 
     def test_killed_under_the_encoder(self):
-        with Daemon() as daemon:
+        with Daemon(CODEC) as daemon:
             code, said, _ = self.encode(daemon, "--backend", "null", "--container", "null",
                                         "--null-script", "send:9:hang", out="out.null")
             self.assertNotEqual(code, 0, said)

@@ -56,7 +56,7 @@ class Tombstone(unittest.TestCase):
         with Frozen() as frozen, Programs(
                 vencd_worker=f"exec 2>>{frozen.path}/worker && {worker}") as programs:
             settings = {"KillGrace": "300ms", "TombstonesMax": 2, "WarmWorkers": 4,
-                        "SessionsPerWorker": 1, "StopTimeout": "1s"}
+                        "SessionsPerWorker": 1, "StopTimeout": "1s", "SoftwareEncoders": "libx264"}
             with Daemon(settings, log=frozen.path / "log",
                         programs=programs.path) as daemon:
                 until(lambda: len(daemon.children("vencd-worker")) == 4, "warm workers")
