@@ -30,7 +30,8 @@ from harness import BUILD, LIMIT, check_report, main, run_tool, until
 
 # Time enough to see an encoder in a call, for the test and for a slow machine.
 HELD_MS = 1500
-SETTINGS = {name: "3s" for name in ("OpenBudget", "EncodeBudget", "FlushBudget", "CloseBudget")}
+SETTINGS = {"TaintedDrain": "1s",
+            **dict.fromkeys(("OpenBudget", "EncodeBudget", "FlushBudget", "CloseBudget"), "3s")}
 HELD = {"open": "open:1", "send": "send:2", "receive": "receive:2", "flush": "hold=1;flush:1",
         "close": "close:1"}
 DYING = 20041  # no other test's: the kernel, too, counts descriptors on their way by user

@@ -169,7 +169,7 @@ class Stuck(unittest.TestCase):
         with Programs(vencd_worker=f"exec {sys.executable} {script}") as programs, \
                 Daemon({"WarmWorkers": 3, "ProbeBudget": "2s", "KillGrace": "300ms"},
                        programs=programs.path) as daemon:
-            until(lambda: daemon.messages().count("about to be stuck") >= 3 or
+            until(lambda: daemon.messages().count("about to be stuck") >= 2 or
                   not daemon.children(pathlib.Path(sys.executable).name), "they are stuck")
             if "about to be stuck" not in daemon.messages():
                 self.skipTest("no userfaultfd here")
