@@ -29,15 +29,15 @@ SECONDS = int(os.environ.get("LOAD_SECONDS", "120"))
 CLIENTS = 500
 HONEST = (20011, 20012, 20013, 20014)
 HOSTILE = (20021, 20022)
-PLACES = 6  # honest clients at once
-ATTACKERS = 3  # hostile ones at once
+PLACES = 9  # clients at once
+NEXT = ("honest", "hostile", "honest")  # who comes, in turn
 # Few reports are kept, so that this memory is full when the growth is looked at.
 SETTINGS = {"SessionsPerUser": 3, "ReportsKept": 16, "StopTimeout": "10s", "LogLevel": "info"}
 # What the supervisor may grow by between the first quarter and the end.
 GROWTH = {"RSS KiB": 2048, "descriptors": 8, "threads": 0}
 ATTACK_S = 2.0  # as long as one attacker goes on
 ATTACKS = [name for name in hostile_client.ATTACKS if hostile.possible(name)]
-HOSTILE_SHARE = 0.2  # at least; they have a third of the places, and some stay longer
+HOSTILE_SHARE = 0.32  # at least: a third, but for the last few
 LIMITS = re.compile(r"(io\.vencd\.Encoder\.(?:LimitReached|OutOfResources)): (\w+)")
 
 
@@ -142,29 +142,24 @@ class Load(unittest.TestCase):
             return time.monotonic() > end and (done >= CLIENTS or time.monotonic() > end + SECONDS)
 
         # In turn, for all places together: none is left out by chance.
-        attacks = itertools.cycle(ATTACKS)
+        attacks, kinds = itertools.cycle(ATTACKS), itertools.cycle(NEXT)
 
-        def honest(seed):
-            chance = random.Random(seed)
+        def serve(chance):
             while not enough():
-                honest_client(daemon, chance, totals)
-
-        def attacker(seed):
-            chance = random.Random(seed)
-            while not enough():
-                if chance.random() < 0.2:
+                if next(kinds) == "honest":
+                    honest_client(daemon, chance, totals)
+                elif chance.random() < 0.2:
                     hostile_process(daemon, next(attacks), chance.choice(HOSTILE), totals, end)
                 else:
                     hostile_session(daemon, chance, totals)
 
-        def guarded(work, seed):
+        def guarded(seed):
             try:
-                work(seed)
+                serve(random.Random(seed))
             except Exception as error:  # a thread's would be lost
                 totals.wrong(repr(error))
 
-        return [threading.Thread(target=guarded, args=(work, seed))
-                for work, n in ((honest, PLACES), (attacker, ATTACKERS)) for seed in range(n)]
+        return [threading.Thread(target=guarded, args=(seed,)) for seed in range(PLACES)]
 
     def run_clients(self, daemon, totals):
         supervisor = Supervisor(daemon.process.pid)

@@ -302,11 +302,12 @@ class Adapters(QuotaTest):
         self.check_zero()
         cost = row["used"]  # ms that the whole file takes
         self.watch.close()
-        self.start(AdapterCpuPerUser=f"{max(cost // 2, 1)}ms")
+        limit = max(cost * 2 // 3, 1)
+        self.start(AdapterCpuPerUser=f"{limit}ms")
         encode = self.encode()
         until(lambda: "T" in self.states(), "it is paused")
         refused = self.encode().reply()
-        self.check_refused(refused, "AdapterCpuPerUser", max(cost // 2, 1))
+        self.check_refused(refused, "AdapterCpuPerUser", limit)
         self.assertEqual(refused["parameters"]["unit"], "ms/min")
         # Late, and whole.
         encode.socket.settimeout(LIMIT * 3)
