@@ -4,7 +4,7 @@
 /*
  * What fronts ask for. A front has checked JSON; this checks the struct again, since a front may
  * have been taken over by its client. A request for an encoder whose probe still runs waits for it,
- * at most ProbeWait.
+ * and one whose user's workers still start waits for those: at most ProbeWait.
  */
 
 #include <errno.h>
@@ -41,7 +41,15 @@ static uint32_t threads_for(const struct supervisor *sv)
 	return cores < (long)DEFAULT_THREADS_MAX ? (uint32_t)cores : DEFAULT_THREADS_MAX;
 }
 
-/* Returns false when the request has to wait for a probe. */
+static bool refuse_starts(struct front *front, uint64_t seq)
+{
+	refuse(front, seq, WIRE_ERROR_RESOURCES,
+		"the workers of your other sessions have not started yet",
+		"open fewer sessions at once, or try again later");
+	return true;
+}
+
+/* Returns false when the request has to wait, for a probe or for workers that start. */
 static bool try_open(struct front *front, const struct wire_open *open, bool waited)
 {
 	struct supervisor *sv = front->supervisor;
@@ -60,6 +68,8 @@ static bool try_open(struct front *front, const struct wire_open *open, bool wai
 		front_refuse(front, open->h.seq, placement.error, &placement.refusal);
 		return true;
 	case PLACEMENT_FOUND:
+		if (!worker_may_start(sv, front->uid))
+			return waited && refuse_starts(front, open->h.seq);
 		(void)session_open(
 			front, open, placement.encoder, &placement.params, &placement.why);
 		return true;

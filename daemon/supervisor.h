@@ -289,6 +289,8 @@ void attempt_message(struct worker *worker, const union wire_message *message);
 /* Binds one, or finds one to share. -EDQUOT with *refusal filled. */
 int worker_for(struct supervisor *supervisor, const struct encoder_entry *encoder, uint32_t uid,
 	struct worker **ret, struct quota_refusal *refusal);
+/* Whether a session of the uid may have one start: only so many do at once. */
+bool worker_may_start(const struct supervisor *supervisor, uint32_t uid);
 void worker_keep_warm(struct supervisor *supervisor);
 void worker_taint(struct worker *worker);
 void worker_attempt_gone(struct worker *worker);

@@ -24,6 +24,8 @@
 #include "daemon/supervisor.h"
 
 #define WARM_RETRY_US 5000000u
+/* To load a worker's libraries is work: who opens and drops sessions gets no more of the host. */
+#define STARTS_PER_USER 2u
 
 bool worker_is_software(const struct worker *worker)
 {
@@ -49,6 +51,7 @@ static void worker_ready(struct worker *worker, const struct walls *walls)
 	if (standing_note(worker->supervisor, kind, walls) < 0)
 		child_kill(worker->child);
 	worker_keep_warm(worker->supervisor);
+	request_retry_pending(worker->supervisor);
 }
 
 static void worker_message(struct child *child, const union wire_message *message)
@@ -203,6 +206,7 @@ static void worker_dead(struct child *child, const siginfo_t *info)
 	child_free(child);
 	free(worker);
 	worker_keep_warm(sv);
+	request_retry_pending(sv);
 	supervisor_check_done(sv);
 }
 
@@ -274,6 +278,18 @@ static unsigned busy_attempts(const struct worker *worker, unsigned *opening)
 		*opening += attempt->state == ATTEMPT_LIVE && !attempt->opened;
 	}
 	return n;
+}
+
+/* One that is killed while it starts counts until it is dead. */
+bool worker_may_start(const struct supervisor *supervisor, uint32_t uid)
+{
+	const struct worker *worker;
+	unsigned n = 0;
+
+	LIST_FOREACH(worker, &supervisor->workers, entry)
+	n += worker->encoder && worker->uid == uid && !worker->ready &&
+		worker->child->state != CHILD_TOMBSTONE;
+	return n < STARTS_PER_USER;
 }
 
 static bool may_share(

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -226,6 +227,54 @@ class Limits(QuotaTest):
         connection.open()
         self.check_refused(self.watch.call("OpenSession", SMALL), "WorkersMax", 1, used=1)
         self.assertEqual(self.watch.used()["children"], 2)  # the one refused is not charged
+
+
+class Starts(QuotaTest):
+    """Workers that start are work, too: two of a user's at once, whatever it asks for."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.gate = pathlib.Path(folder.name, "gate")
+        wait = f"while [ -e {self.gate} ]; do sleep 0.05; done; exec {BUILD}/vencd-worker"
+        programs = Programs(vencd_worker=wait)
+        self.addCleanup(programs.__exit__)
+        self.start(programs=programs.path, WarmWorkers=0, SessionsPerWorker=1, ProbeWait="2s")
+        until(lambda: self.daemon.counters()["state"] == "proven", "the probe has ended")
+        self.gate.touch()
+
+    def ask(self, n):
+        asked = [self.connect() for _ in range(n)]
+        for connection in asked:
+            connection.send("OpenSession", SMALL)
+        until(lambda: self.watch.used()["requests"] == n - 2, "the others wait")
+        self.assertEqual(len(self.daemon.children("vencd-worker")), 2)
+        return asked
+
+    def test_others_wait(self):
+        asked = self.ask(5)
+        self.gate.unlink()
+        for connection in asked:
+            self.assertIn("id", connection.reply()["parameters"])
+        self.check_zero()
+
+    def test_not_for_ever(self):
+        replies = [connection.reply() for connection in self.ask(4)]
+        refused = [reply for reply in replies if "error" in reply]
+        self.assertEqual([reply["error"] for reply in refused],
+                         ["io.vencd.Encoder.OutOfResources"] * 2)
+        self.assertIn("have not started yet", refused[0]["parameters"]["reason"])
+        self.gate.unlink()
+        self.check_zero()
+
+    @unittest.skipIf(ME != 0, "needs root, to be several users")
+    def test_one_does_not_keep_the_other_waiting(self):
+        self.ask(4)
+        other = self.daemon.feed(uid=OTHER, frames=3)
+        until(lambda: len(self.daemon.children("vencd-worker")) == 3, "the other's starts, too")
+        self.gate.unlink()
+        self.assertEqual(other.result()["report"]["outcome"], "complete")
+        self.check_zero()
 
 
 class Rates(QuotaTest):
