@@ -106,8 +106,8 @@ class MediaTest(unittest.TestCase):
         """Returns the result as JSON, with what stood on stderr."""
         report = self.path / "result.json"
         report.unlink(missing_ok=True)
-        tool = run_tool(*(daemon or self.socket_options()), "encode", source, "-o", output, "--speed", "12", *options,
-                        "--report", report, expect=OUTCOMES[outcome], **keywords)
+        tool = run_tool(*(daemon or self.socket_options()), "encode", source, "-o", output,
+                        "--speed", "12", *options, "--report", report, expect=OUTCOMES[outcome], **keywords)
         result = json.loads(report.read_text())
         self.check_result(result, outcome)
         return {**result, "said": tool.stderr}
