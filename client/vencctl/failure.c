@@ -43,8 +43,8 @@ static int no_daemon(const struct tool *tool, int error)
 	fprintf(stderr, "vencctl: no daemon to talk to: %s: %s\n", path, strerror(-error));
 	if (error == -EACCES || error == -EPERM)
 		fputs("  this user may not open that socket\n", stderr);
-	fputs("  is the service running?  systemctl start vencd.socket\n"
-	      "  without the service:     vencctl --private COMMAND\n"
+	fputs("  is vencd running?        vencd(8) says how to start it\n"
+	      "  without a service:       vencctl --private COMMAND\n"
 	      "  at another place:        vencctl --socket PATH COMMAND\n",
 		stderr);
 	return TOOL_NO_DAEMON;

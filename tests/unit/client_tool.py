@@ -75,7 +75,7 @@ class CommandLine(unittest.TestCase):
                           ["report", "1", "--socket", NO_SOCKET]):
             result = tool(*arguments)
             self.assertEqual(result.returncode, 3)
-            for words in (NO_SOCKET, "No such file", "systemctl start vencd.socket", "--private"):
+            for words in (NO_SOCKET, "No such file", "vencd(8) says how to start it", "--private"):
                 self.assertIn(words, result.stderr)
         result = tool("sessions", env={**os.environ, "VENCD_SOCKET": NO_SOCKET})
         self.assertEqual(result.returncode, 3)
