@@ -41,18 +41,8 @@
 		.b_frames = (b_frame_latencies),                \
 	}
 
+/* Those of a GPU from the codec that drivers have had longest to the newest: so they are probed. */
 const struct encoder_limits encoder_catalogue[] = {
-	{
-		.name = "av1_vaapi",
-		.title = "AV1 by VA-API",
-		.codec = VENCD_CODEC_AV1,
-		.backend = VENCD_BACKEND_HARDWARE,
-		.api = "vaapi",
-		.reach = VAAPI_REACH(0),
-		.quality_max = 63,
-		.quality_default = 35,
-		.sessions_per_worker = 1,
-	},
 	{
 		.name = "h264_vaapi",
 		.title = "H.264 by VA-API",
@@ -84,6 +74,17 @@ const struct encoder_limits encoder_catalogue[] = {
 		.reach = VAAPI_REACH(0),
 		.quality_max = 63,
 		.quality_default = 31,
+		.sessions_per_worker = 1,
+	},
+	{
+		.name = "av1_vaapi",
+		.title = "AV1 by VA-API",
+		.codec = VENCD_CODEC_AV1,
+		.backend = VENCD_BACKEND_HARDWARE,
+		.api = "vaapi",
+		.reach = VAAPI_REACH(0),
+		.quality_max = 63,
+		.quality_default = 35,
 		.sessions_per_worker = 1,
 	},
 	{

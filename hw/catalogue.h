@@ -22,7 +22,10 @@ struct encoder_limits {
 	uint32_t sessions_per_worker; /* attempts in one process at most; software: 1 */
 };
 
-/* NULL-terminated by name; order is the order of preference. */
+/*
+ * NULL-terminated by name. The order is that of preference within a codec, and that in which the
+ * encoders of one GPU are probed: riskiest last.
+ */
 extern const struct encoder_limits encoder_catalogue[];
 const struct encoder_limits *encoder_limits_find(const char *name);
 

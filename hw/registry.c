@@ -14,10 +14,10 @@ extern const struct encoder_ops encoder_av1_vaapi, encoder_h264_vaapi, encoder_h
 	encoder_vp9_vaapi, encoder_svtav1, encoder_libx264, encoder_libx265, encoder_null;
 
 const struct encoder_ops *const encoder_registry[] = {
-	&encoder_av1_vaapi,
 	&encoder_h264_vaapi,
 	&encoder_hevc_vaapi,
 	&encoder_vp9_vaapi,
+	&encoder_av1_vaapi,
 	&encoder_svtav1,
 	&encoder_libx264,
 	&encoder_libx265,

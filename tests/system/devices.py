@@ -77,6 +77,9 @@ class Devices(unittest.TestCase):
             self.assertEqual((gpu["vendorId"], gpu["deviceId"], gpu["driver"], gpu["node"]),
                              (0x1002, 0x67df, "amdgpu", NODE[POLARIS]))
             self.assertNotIn("gpu", found["cpu", "libx264"])
+            # One after the other on a GPU, riskiest last: what drivers have had longest is first.
+            self.assertEqual(re.findall(rf"(\w+)_vaapi on {FULL}: proven by", daemon.messages()),
+                             ["h264", "hevc", "vp9", "av1"])
             self.check_words(daemon)
 
     def check_words(self, daemon):

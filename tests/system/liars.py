@@ -4,6 +4,7 @@
 about; the one whose lie no probe is long enough for is found out at work.
 """
 
+import re
 import unittest
 
 from gpus import GpuDaemon, skip_without_root
@@ -59,9 +60,21 @@ class Liars(unittest.TestCase):
                              height=64).refusal()
         self.assertIn("64", errors)
 
+    def workers(self, daemon):
+        """Pids of those that asked the driver before and behind the end of H.264's probe."""
+        text = re.split(rf"h264_vaapi on pci-0000:{A}: proven by a probe", daemon.messages())
+        found = [set(re.findall(r"vencd-worker\[(\d+)\]: vencd emulated", part)) for part in text]
+        return found if len(found) == 2 and all(found) else None
+
     def test_bad_b(self):
-        """What comes in the wrong order is no B frame that anybody gets."""
-        daemon = self.proved({"a": "bad-b"}, FullProof="hardware")
+        """What comes in the wrong order is no B frame that anybody gets. Probes of all that is
+        claimed take turns on a GPU, H.264's first, each in a process of its own.
+        """
+        daemon = GpuDaemon({"a": "bad-b;Initialize:*:print"}, {**SETTINGS, "FullProof": "hardware"})
+        self.addCleanup(daemon.stop)
+        first, others = until(lambda: self.workers(daemon), "the second probe", limit=180)
+        self.assertEqual(len(first), 1, daemon.messages())
+        self.assertFalse(first & others, daemon.messages())
         row = daemon.row(A, "h264_vaapi")
         self.assertEqual(row["state"], "degraded", row)
         self.assertIn("b-frames", row["detail"].lower())
