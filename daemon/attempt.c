@@ -357,6 +357,16 @@ static bool worker_may_say(uint32_t end)
 		end == ATTEMPT_STALLED || end == ATTEMPT_CANCELLED;
 }
 
+/*
+ * Which errors are looked into. A GPU has claimed what it was asked for, so one of its library's
+ * own is a claim that it did not keep; software's is an answer, and so is "no memory" or "busy".
+ */
+static bool speaks_of_device(const struct attempt *attempt, enum encoder_status status)
+{
+	return encoder_status_class(status) == ENCODER_CLASS_QUARANTINE ||
+		(status == ENCODER_LIBRARY && entry_of(attempt->worker)->gpu);
+}
+
 static void on_ended(struct attempt *attempt, const struct wire_attempt_ended *ended)
 {
 	struct attempt_report *report = attempt_report(attempt);
@@ -379,8 +389,7 @@ static void on_ended(struct attempt *attempt, const struct wire_attempt_ended *e
 			encoder_status_name(ended->status), call ? call : "?",
 			(unsigned long)ended->frame, ended->text[0] ? ": " : "", ended->text);
 	}
-	/* Of errors only those that speak of the device are looked into. */
-	if (encoder_status_class(ended->status) == ENCODER_CLASS_QUARANTINE)
+	if (speaks_of_device(attempt, ended->status))
 		verdict_accuse(attempt, ended->end);
 	session_end(attempt->session, ended->end, cause);
 }

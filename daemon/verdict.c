@@ -384,7 +384,7 @@ static bool is_accused_of(const struct attempt *attempt, enum attempt_end end)
 	case ATTEMPT_EXITED:
 	case ATTEMPT_STALLED:
 	case ATTEMPT_WRONG_OUTPUT:
-	case ATTEMPT_ERROR: /* of the device: see on_ended() */
+	case ATTEMPT_ERROR: /* one that speaks of the device: see on_ended() */
 		return true;
 	case ATTEMPT_UNRESPONSIVE:
 		return is_held_by_driver(attempt);

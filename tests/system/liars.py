@@ -104,6 +104,18 @@ class Liars(unittest.TestCase):
         self.assertEqual(report["outcome"], "complete", report)
         self.assertTrue(report["attempts"][0]["device"].endswith(B), report)
         self.assertIn("demoted", " ".join(report["attempts"][0]["rejected"]))
+        self.check_error(daemon, keys)
+
+    def check_error(self, daemon, keys):
+        """An error is no wedge, but what was claimed was not kept: the same is done about it."""
+        daemon.change(b="full;run-/EndPicture:3:error:encoding")
+        attempt = daemon.feed(frames=9, **keys).result()["report"]["attempts"][0]
+        self.assertTrue(attempt["device"].endswith(B), attempt)
+        self.assertEqual(attempt["end"], "error", attempt)
+        row = until(lambda: (r := daemon.row(B, "h264_vaapi"))["state"] == "degraded" and r,
+                    "it is demoted")
+        self.assertIn("ended as error", row["detail"])
+        self.assertEqual(row["strikes"], 1, row)
 
 
 if __name__ == "__main__":
