@@ -31,18 +31,37 @@ class Liars(unittest.TestCase):
         self.assertIn("NoEncoder", errors)
 
     def test_garbage(self):
-        daemon = self.proved({"a": "garbage"})
-        row = daemon.row(A, "hevc_vaapi")
-        self.assertEqual(row["state"], "broken", row)
-        self.assertTrue(row["detail"], row)
+        daemon = self.proved({"a": "garbage", "b": "full;EndPicture:*:garbage:noise"})
+        for where, encoder in ((A, "hevc_vaapi"), (B, "h264_vaapi"), (B, "hevc_vaapi"),
+                               (B, "vp9_vaapi"), (B, "av1_vaapi")):
+            row = daemon.row(where, encoder)
+            self.assertEqual(row["state"], "broken", row)
+            self.assertTrue(row["detail"], row)
         self.refused(daemon, codec="hevc")
-        for encoder in ("h264_vaapi", "av1_vaapi"):  # of which it gives what it says
+        for encoder in ("h264_vaapi", "vp9_vaapi", "av1_vaapi"):  # of which it gives what it says
             self.assertEqual(daemon.row(A, encoder)["state"], "proven")
+        self.check_vp9_at_work(daemon)
+
+    def check_vp9_at_work(self, daemon):
+        """What passes its probes, and is slow, gives another picture, hangs."""
+        for fault, outcome, end in (("*:slow:100", "complete", "finished"),
+                                    ("5:garbage:black", None, "wrong_output"),
+                                    ("5:hang", "truncated", "abandoned")):
+            with self.subTest(fault):
+                daemon.change(a=f"garbage;run-/EndPicture:{fault}")
+                report = daemon.feed(backend="hardware", codec="vp9", frames=9,
+                                     picture="bands").result()["report"]
+                attempt = report["attempts"][0]
+                self.assertEqual(attempt["end"], end, report)
+                self.assertEqual(report["outcome"], outcome or report["outcome"])
+                if end == "wrong_output":
+                    self.assertNotEqual(report["outcome"], "complete")
+                    self.assertLessEqual(attempt["framesChecked"], 4)
 
     def test_hang_at_the_first_p_picture(self):
         daemon = self.proved({"a": "hang-p"}, ProbeBudget="8s")
         for encoder, codec in (("h264_vaapi", "h264"), ("hevc_vaapi", "hevc"),
-                               ("av1_vaapi", "av1")):
+                               ("vp9_vaapi", "vp9"), ("av1_vaapi", "av1")):
             row = daemon.row(A, encoder)
             self.assertEqual(row["state"], "broken", row)
             self.assertIn("did not return", row["detail"])
