@@ -107,7 +107,8 @@ class MediaTest(unittest.TestCase):
         report = self.path / "result.json"
         report.unlink(missing_ok=True)
         tool = run_tool(*(daemon or self.socket_options()), "encode", source, "-o", output,
-                        "--speed", "12", *options, "--report", report, expect=OUTCOMES[outcome], **keywords)
+                        "--speed", "12", *options, "--report", report,
+                        expect=OUTCOMES[outcome], **keywords)
         result = json.loads(report.read_text())
         self.check_result(result, outcome)
         return {**result, "said": tool.stderr}
