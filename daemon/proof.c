@@ -127,4 +127,5 @@ void proof_narrow(struct encoder_reach *reach, const struct encoder_reach *shown
 	for (unsigned i = 0; i < 3; i++)
 		reach->rate_controls[i] &= shown->rate_controls[i];
 	reach->b_frames &= shown->b_frames;
+	reach->packed_headers &= shown->packed_headers;
 }

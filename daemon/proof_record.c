@@ -18,7 +18,7 @@
 #include <string.h>
 #include <systemd/sd-json.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 enum field_type {
 	FIELD_END,
@@ -76,6 +76,7 @@ static const struct field reach_fields[] = {
 	U32(encoder_reach, "rateControlsFile", rate_controls[VENCD_LATENCY_FILE]),
 	U32(encoder_reach, "rateControlsLive", rate_controls[VENCD_LATENCY_LIVE]),
 	U32(encoder_reach, "bFrames", b_frames),
+	U32(encoder_reach, "packedHeaders", packed_headers),
 	{NULL},
 };
 

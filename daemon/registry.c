@@ -69,6 +69,7 @@ void registry_show_reach(struct encoder_entry *entry)
 	row->size_multiple = reach->size_multiple;
 	row->formats = reach->formats | reach->formats_converted;
 	memcpy(row->rate_controls, reach->rate_controls, sizeof(row->rate_controls));
+	row->packed_headers = reach->packed_headers;
 }
 
 static void fill_row(struct encoder_entry *entry)

@@ -135,6 +135,7 @@ struct wire_device {
 	uint32_t min_width, min_height, max_width, max_height, size_multiple;
 	uint32_t formats;          /* bits, 1u << enum vencd_pixel_format */
 	uint32_t rate_controls[3]; /* bits, by enum vencd_latency */
+	uint32_t packed_headers;   /* bits, 1u << enum encoder_header */
 	int32_t quality_min, quality_max;
 	uint64_t probed_us; /* CLOCK_REALTIME of the proof; 0: none */
 	uint32_t probe_ms, probe_frames, probe_needs_frames;

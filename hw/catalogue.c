@@ -24,6 +24,8 @@
 #define X26X_MAX_BITRATE 2000000000u /* its VBV counts bits in an int */
 #define ALL_RATES (RATE(QUALITY) | RATE(VBR) | RATE(CAPPED_VBR) | RATE(CBR))
 
+#define ALL_HEADERS ((1u << ENCODER_HEADER_MAX) - (1u << ENCODER_HEADER_SEQUENCE))
+
 #define VAAPI_MAX_BITRATE 2000000000u /* libavcodec doubles it where there is no maximum: 32 bits */
 
 /* What libavcodec can ask a driver for at all; each device has less. */
@@ -39,6 +41,7 @@
 		.rate_controls[VENCD_LATENCY_FILE] = ALL_RATES, \
 		.rate_controls[VENCD_LATENCY_LIVE] = ALL_RATES, \
 		.b_frames = (b_frame_latencies),                \
+		.packed_headers = ALL_HEADERS,                  \
 	}
 
 /* Those of a GPU from the codec that drivers have had longest to the newest: so they are probed. */

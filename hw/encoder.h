@@ -62,6 +62,19 @@ struct encoder_params {
 };
 
 /*
+ * Headers that a driver takes as libavcodec writes them. The others are the driver's own, if it
+ * writes any: it is told of neither colour nor HDR metadata. Of encoders without a driver: none.
+ */
+enum encoder_header {
+	ENCODER_HEADER_SEQUENCE = 1,
+	ENCODER_HEADER_PICTURE,
+	ENCODER_HEADER_SLICE,
+	ENCODER_HEADER_MISC, /* as RAW, in an older way */
+	ENCODER_HEADER_RAW,  /* what else there is, such as SEI messages */
+	ENCODER_HEADER_MAX,
+};
+
+/*
  * What an encoder can express. The catalogue has what is possible at all; a device claims no more
  * than that, and a probe shows no more than the device claims. Rate controls and formats are bits,
  * 1u << enum vencd_rate_control and so on.
@@ -73,6 +86,7 @@ struct encoder_reach {
 	uint32_t formats_converted; /* taken with one; who feeds a hardware encoder makes it */
 	uint32_t rate_controls[3];  /* by enum vencd_latency, [0] unused */
 	uint32_t b_frames;          /* bits, 1u << enum vencd_latency: where B frames exist */
+	uint32_t packed_headers;    /* bits, 1u << enum encoder_header */
 };
 
 /* The calls that an encoder makes below one function of the contract, where they are several. */

@@ -116,9 +116,11 @@ static enum encoder_status query_attributes(
 		{.type = VAConfigAttribEncQualityRange},
 		{.type = VAConfigAttribMaxPictureWidth},
 		{.type = VAConfigAttribMaxPictureHeight},
+		{.type = VAConfigAttribEncPackedHeaders},
 	};
 	uint32_t *const values[] = {&ret->rt_formats, &ret->rate_controls, &ret->references,
-		&ret->directions, &ret->qualities, &ret->max_width, &ret->max_height};
+		&ret->directions, &ret->qualities, &ret->max_width, &ret->max_height,
+		&ret->packed_headers};
 	int n = (int)(sizeof(a) / sizeof(a[0]));
 	VAStatus status;
 

@@ -11,6 +11,8 @@
 
 #include "hw/va_reach.h"
 
+#include <assert.h>
+
 #define FORMAT(name) (1u << VENCD_FORMAT_##name)
 #define RATE(name) (1u << VENCD_RATE_##name)
 
@@ -75,6 +77,20 @@ static uint32_t rate_controls_of(const struct va_claim *c)
 	return ret;
 }
 
+/*
+ * VA-API's bits, in the same order. Where the driver takes none, libavcodec goes on without, and
+ * the driver writes them: whether parameter sets are before each keyframe then, each case of a
+ * probe shows, and each packet of a session.
+ */
+static uint32_t packed_headers_of(const struct va_claim *c)
+{
+	static_assert(VA_ENC_PACKED_HEADER_SEQUENCE << 1 == 1 << ENCODER_HEADER_SEQUENCE &&
+			VA_ENC_PACKED_HEADER_RAW_DATA << 1 == 1 << ENCODER_HEADER_RAW,
+		"another order");
+
+	return c->packed_headers == VA_ATTRIB_NOT_SUPPORTED ? 0 : c->packed_headers << 1;
+}
+
 static void raise_to(uint32_t *minimum, uint32_t value, uint32_t multiple)
 {
 	uint32_t rounded = (value + multiple - 1) / multiple * multiple;
@@ -107,6 +123,7 @@ static void narrow_to(struct encoder_reach *r, const struct va_claim *c)
 		r->rate_controls[latency] &= rate_controls_of(c);
 	if (!has_b_frames(c))
 		r->b_frames = 0;
+	r->packed_headers &= packed_headers_of(c);
 	narrow_sizes(r, c);
 }
 

@@ -15,6 +15,7 @@ struct va_claim {
 	uint32_t references; /* L0, L1 << 16 */
 	uint32_t directions;
 	uint32_t qualities;
+	uint32_t packed_headers;
 	uint32_t max_width, max_height;                 /* of a picture */
 	uint32_t surface_min_width, surface_min_height; /* 0: says nothing */
 	uint32_t surface_max_width, surface_max_height;

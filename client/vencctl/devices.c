@@ -190,6 +190,19 @@ static int add_advice(struct table *table, sd_json_variant *device)
 	return *field_text(device, "advice") ? table_note(table, line) : 0;
 }
 
+static int add_headers(struct table *table, sd_json_variant *device)
+{
+	char names[128], line[160];
+
+	if (!sd_json_variant_by_key(device, "packedHeaders"))
+		return 0;
+	join(names, sizeof(names), device, "packedHeaders");
+	if (field_count(device, "packedHeaders") == 0)
+		return table_note(table, "its driver writes all headers by itself");
+	snprintf(line, sizeof(line), "headers that its driver takes: %s", names);
+	return table_note(table, line);
+}
+
 static int add_notes(struct table *table, sd_json_variant *device)
 {
 	const char *backend = field_text(device, "backend");
@@ -200,6 +213,7 @@ static int add_notes(struct table *table, sd_json_variant *device)
 			r = table_note(table, notes[i].note);
 	if (r == 0 && *field_text(device, "detail"))
 		r = table_note(table, field_text(device, "detail"));
+	r = r == 0 ? add_headers(table, device) : r;
 	r = r == 0 ? add_advice(table, device) : r;
 	r = r == 0 ? add_parole(table, device) : r;
 	r = r == 0 ? add_counters(table, device) : r;

@@ -136,6 +136,10 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	COMMENT("Width and height must be multiples of it"), FIELD(sizeMultiple, INT, 0),
 	FIELD(formats, STRING, ARRAY), TYPED(rateControls, RateControls, 0),
 	FIELD(qualityMin, INT, 0), FIELD(qualityMax, INT, 0),
+	COMMENT("VA-API, once probed: the headers that the driver takes from libavcodec (sequence, "
+		"picture, slice, misc, raw). The others it writes by itself, if at all: colour and "
+		"HDR metadata may be missing in the stream then"),
+	FIELD(packedHeaders, STRING, ARRAY | NULLABLE),
 	COMMENT("When it was seen to work, or to do all that it claims where that was tried, in "
 		"microseconds since 1970; absent: never"),
 	FIELD(probedUs, INT, NULLABLE), FIELD(probeMs, INT, NULLABLE),

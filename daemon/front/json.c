@@ -142,6 +142,19 @@ static const char *rate_control_name(uint32_t value)
 	return vencd_rate_control_name((enum vencd_rate_control)value);
 }
 
+static const char *header_name(uint32_t value)
+{
+	static const char *const names[ENCODER_HEADER_MAX] = {
+		[ENCODER_HEADER_SEQUENCE] = "sequence",
+		[ENCODER_HEADER_PICTURE] = "picture",
+		[ENCODER_HEADER_SLICE] = "slice",
+		[ENCODER_HEADER_MISC] = "misc",
+		[ENCODER_HEADER_RAW] = "raw",
+	};
+
+	return value < ENCODER_HEADER_MAX ? names[value] : NULL;
+}
+
 /* A set of bits, 1u << value, as an array of names. */
 static int set_to_json(uint32_t bits, name_fn name, sd_json_variant **ret)
 {
@@ -172,6 +185,21 @@ static int add_sets(sd_json_variant **v, const struct wire_device *d)
 	sd_json_variant_unref(formats);
 	sd_json_variant_unref(file);
 	sd_json_variant_unref(live);
+	return r;
+}
+
+/* Only a driver takes any, and only its probe knows which. */
+static int add_headers(sd_json_variant **v, const struct wire_device *d)
+{
+	sd_json_variant *names = NULL;
+	int r;
+
+	if (!d->gpu.node[0] || d->probed_us == 0)
+		return 0;
+	r = set_to_json(d->packed_headers, header_name, &names);
+	if (r >= 0)
+		r = sd_json_variant_set_field(v, "packedHeaders", names);
+	sd_json_variant_unref(names);
 	return r;
 }
 
@@ -272,6 +300,7 @@ int device_to_json(const struct wire_device *d, sd_json_variant **ret)
 	r = r < 0 ? r : add_gpu(&v, d);
 	r = r < 0 ? r : add_limits(&v, d);
 	r = r < 0 ? r : add_sets(&v, d);
+	r = r < 0 ? r : add_headers(&v, d);
 	r = r < 0 ? r : add_probe(&v, d);
 	r = r < 0 ? r : add_budgets(&v, d);
 	r = r < 0 ? r : add_counters(&v, d);

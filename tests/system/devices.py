@@ -114,7 +114,7 @@ class Devices(unittest.TestCase):
     def test_encode(self):
         """On a GPU, in a worker of its own kind behind all walls; the report says why."""
         with Daemon(BASE_ONLY) as daemon:
-            rows(daemon)  # all probes have ended
+            self.check_headers(daemon, rows(daemon))
             report = daemon.feed(frames=9, backend="hardware", codec="h264").result()["report"]
             attempt = report["attempts"][0]
             self.assertEqual(report["outcome"], "complete", report)
@@ -126,6 +126,17 @@ class Devices(unittest.TestCase):
             self.assertRegex(others, rf"h264_vaapi on {POLARIS}: on the deny-list")
             self.assertIn("landlock", attempt["walls"])
             self.assertIn("seccomp", attempt["walls"])
+
+    def check_headers(self, daemon, found):
+        """What a driver takes of libavcodec's headers; `h264-only` takes none."""
+        self.assertEqual(found[FULL, "h264_vaapi"]["packedHeaders"],
+                         ["sequence", "slice", "misc", "raw"])
+        self.assertEqual(found[H264, "h264_vaapi"]["packedHeaders"], [])
+        for key in ((H264, "hevc_vaapi"), (POLARIS, "h264_vaapi"), ("cpu", "libx264")):
+            self.assertNotIn("packedHeaders", found[key])
+        text = run_tool("--socket", daemon.socket, "devices").stdout
+        self.assertIn("headers that its driver takes: sequence slice misc raw", text)
+        self.assertIn("its driver writes all headers by itself", text)
 
     def test_vp9(self):
         """On a GPU into each container that takes it; without one it is refused, by name."""

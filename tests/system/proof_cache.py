@@ -280,7 +280,7 @@ class Files(Cache):
         self.check_ignored(self.set("encoders", 0, "proof", 3, "state", value=7), "it is damaged")
 
     def test_another_format(self):
-        self.check_ignored(self.set("format", value=2), "it has another format")
+        self.check_ignored(self.set("format", value=3), "it has another format")
 
     def test_a_wider_reach_is_none(self):
         """What is told beyond the catalogue's is not believed."""

@@ -107,8 +107,8 @@ static void check_mistakes(void)
 	unsigned n;
 
 	check_refused("\"psnr\":4321", "\"psnr\":4322", 0);
-	check_refused("\"format\":1", "\"format\":2", -EPROTONOSUPPORT);
-	check_refused("\"format\":1", "\"format\":\"1\"", -EBADMSG);
+	check_refused("\"format\":2", "\"format\":3", -EPROTONOSUPPORT);
+	check_refused("\"format\":2", "\"format\":\"2\"", -EBADMSG);
 	check_refused("\"psnr\":4321", "\"psnr\":4294967296", -EBADMSG);
 	check_refused("\"psnr\":4321", "\"psnr\":-1", -EBADMSG);
 	check_refused("\"psnr\":4321", "\"psnr\":1.5", -EBADMSG);

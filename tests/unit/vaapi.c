@@ -106,6 +106,7 @@ static struct va_claim a_claim(uint32_t rt_formats)
 		.qualities = 7,
 		.max_width = 4096,
 		.max_height = 2304,
+		.packed_headers = VA_ENC_PACKED_HEADER_SEQUENCE | VA_ENC_PACKED_HEADER_SLICE,
 	};
 }
 
@@ -117,6 +118,27 @@ static bool narrow(
 
 	*ret = *encoder_limits_find("hevc_vaapi");
 	return va_narrow(&ret->reach, claims);
+}
+
+#define HEADER(name) (1u << ENCODER_HEADER_##name)
+
+static void check_headers(void)
+{
+	struct va_claim c8 = a_claim(VA_RT_FORMAT_YUV420), c10 = a_claim(VA_RT_FORMAT_YUV420_10);
+	struct encoder_limits l;
+
+	CHECK(narrow(&c8, NULL, &l));
+	CHECK_EQUAL(l.reach.packed_headers, HEADER(SEQUENCE) | HEADER(SLICE));
+	c10.packed_headers = VA_ENC_PACKED_HEADER_SLICE | VA_ENC_PACKED_HEADER_RAW_DATA;
+	CHECK(narrow(&c8, &c10, &l));
+	CHECK_EQUAL(l.reach.packed_headers, HEADER(SLICE));
+	c8.packed_headers = VA_ATTRIB_NOT_SUPPORTED; /* it writes them itself */
+	CHECK(narrow(&c8, NULL, &l));
+	CHECK_EQUAL(l.reach.packed_headers, 0);
+	c8.packed_headers = 0x7fffffff; /* of which there are some that nobody knows */
+	CHECK(narrow(&c8, NULL, &l));
+	CHECK_EQUAL(
+		l.reach.packed_headers, encoder_limits_find("hevc_vaapi")->reach.packed_headers);
 }
 
 static void check_formats(void)
@@ -456,6 +478,7 @@ int main(void)
 	check_every_status();
 	check_statuses_by_name();
 	check_statuses_in_text();
+	check_headers();
 	check_formats();
 	check_rate_controls();
 	check_both_depths();
