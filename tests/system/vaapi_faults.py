@@ -40,7 +40,7 @@ CLOSING = ("free-codec", "free-frames", "free-device", "close")
 class Point(NamedTuple):
     """An entry point, which of its calls, the slot's calls that it may be in, and what an error
     there does: "error" ends the attempt; of "complete" neither libavcodec nor libva tells; with
-    "crashed" libavcodec 7.1 dereferences what it did not get."""
+    "crashed" libavcodec dereferences what it did not get (docs/encoders.md)."""
     entry: str
     n: int
     calls: tuple
