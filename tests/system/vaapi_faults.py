@@ -20,7 +20,7 @@ import unittest
 from typing import NamedTuple
 
 from gpus import GpuDaemon, skip_without_root
-from harness import main, until
+from harness import SOURCE, main, until
 from media import count_decoded
 
 # Of every call; more on a busy host.
@@ -51,6 +51,7 @@ POINTS = (
     Point("Constructor", 1, ("device",), None),
     Point("Initialize", 1, ("device",)),
     Point("QueryConfigProfiles", 1, ("device",)),
+    Point("QueryConfigEntrypoints", 1, ("device",)),
     Point("GetConfigAttributes", 1, ("device",)),
     Point("CreateConfig", 1, ("device",)),
     Point("QuerySurfaceAttributes", 1, ("device",)),
@@ -83,6 +84,20 @@ POINTS = (
     Point("Terminate", 1, ("free-device",), "complete"),
 )
 
+# The other calls that the driver's faults can stand at, and why no session makes them.
+ELSEWHERE = {
+    "QueryConfigAttributes": "libavcodec knows what it made a configuration of",
+    "BufferSetNumElements": "buffers are made with as many as they have",
+    "BufferInfo": "of buffers that others are to import",
+    "QuerySurfaceStatus": "surfaces are waited for, and not polled",
+    "QuerySurfaceError": "what is wrong with a decoded picture",
+    "CreateImage": "where an image cannot be derived",
+    "PutImage": "the same",
+    "GetImage": "where pictures are read back",
+    "Refused": "what the driver does not have",
+}
+UNCALLED = "".join(f";run-/{entry}:*:print" for entry in ELSEWHERE)
+
 ENDS = {"hang": "abandoned", "late": "abandoned", "crash": "crashed"}
 
 
@@ -96,6 +111,18 @@ class Case(NamedTuple):
 
     def is_harmless(self):
         return self.mode == "slow" or self.mode == "error" and self.point.error == "complete"
+
+
+class Points(unittest.TestCase):
+
+    def test_every_call_has_its_place(self):
+        """What the driver has a fault for is in the matrix, or not on the path of an encode."""
+        text = (SOURCE / "tests/emulated/va/fault.h").read_text(encoding="utf-8")
+        calls = re.findall(r"^\tX\((\w+)\)", text, re.M)
+        self.assertEqual(len(calls), len(set(calls)))
+        points = {point.entry for point in POINTS}
+        self.assertEqual(points & ELSEWHERE.keys(), set())
+        self.assertEqual(points | ELSEWHERE.keys(), set(calls))
 
 
 class Faults(unittest.TestCase):
@@ -337,7 +364,7 @@ class Honest(unittest.TestCase):
     def test_all(self):
         skip_without_root(self)
         patient = {**SETTINGS, **dict.fromkeys(BUDGETS, "30s")}  # of a driver without a GPU
-        with GpuDaemon({"a": "full"}, patient) as daemon:
+        with GpuDaemon({"a": f"full{UNCALLED}"}, patient) as daemon:
             daemon.await_probes()
             for keys in self.sessions:
                 report = daemon.feed(backend="hardware", picture="bands", **keys).result()["report"]
@@ -345,6 +372,8 @@ class Honest(unittest.TestCase):
                 self.assertEqual(report["outcome"], "complete", (keys, report))
                 self.assertGreater(attempt["framesChecked"], 0, keys)
                 self.assertLessEqual(attempt["framesChecked"], keys["frames"])
+            called = re.findall(r"vencd emulated driver[^:]*: (\w+) \d+: ", daemon.messages())
+            self.assertEqual(set(called), set())  # what stands in ELSEWHERE
 
 
 class Lock(unittest.TestCase):
