@@ -67,7 +67,7 @@ enum encoder_status lavc_status(int averror)
 }
 
 /*
- * What the library said since the last time, the worst of it: one text for the whole process, since
+ * What the library said since the last step, the worst of it: one text for the whole process, since
  * libavcodec has one callback and its codecs log from threads of their own. Lines of one level
  * follow each other, since libavcodec names a driver's error in one line and what it did about it
  * in the next; where there is no more room, the oldest go. The lock is never held across a call.
@@ -131,7 +131,7 @@ static void hear(void *context, int level, const char *format, va_list args)
 	pthread_mutex_unlock(&said.lock);
 }
 
-/* Moves what was said to text; false where nothing was said since the last time. */
+/* Moves what was said to text; false where nothing was said since the last step. */
 static bool take_said(char *text)
 {
 	bool any;
@@ -155,6 +155,14 @@ void lavc_listen(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, listen_once);
+}
+
+void lavc_step(const struct encoder_host *host, enum encoder_step step)
+{
+	pthread_mutex_lock(&said.lock);
+	said.level = AV_LOG_QUIET;
+	pthread_mutex_unlock(&said.lock);
+	encoder_host_step(host, step);
 }
 
 void lavc_say(const struct encoder_host *host, const char *call, const char *reason)
@@ -330,7 +338,7 @@ enum encoder_status lavc_open(struct lavc *l, AVDictionary **options)
 	enum encoder_status status = ENCODER_OK;
 	int e;
 
-	encoder_host_step(&l->host, ENCODER_STEP_CODEC);
+	lavc_step(&l->host, ENCODER_STEP_CODEC);
 	e = avcodec_open2(l->context, NULL, options);
 	left = av_dict_iterate(*options, NULL);
 	if (e < 0) {
@@ -458,7 +466,7 @@ enum encoder_status lavc_give(struct lavc *l, const AVFrame *frame, struct lavc_
 {
 	int e;
 
-	encoder_host_step(&l->host, ENCODER_STEP_ENCODE);
+	lavc_step(&l->host, ENCODER_STEP_ENCODE);
 	e = avcodec_send_frame(l->context, frame);
 	if (!e)
 		lavc_taken(hold);
@@ -505,7 +513,7 @@ static enum encoder_status check_packet(struct lavc *l)
 
 static int next_packet(struct lavc *l)
 {
-	encoder_host_step(&l->host, ENCODER_STEP_PACKET);
+	lavc_step(&l->host, ENCODER_STEP_PACKET);
 	return avcodec_receive_packet(l->context, l->packet);
 }
 
@@ -516,7 +524,7 @@ static int receive_packet(struct lavc *l)
 
 	if (e != AVERROR(EAGAIN) || l->state != LAVC_FLUSH_DUE)
 		return e;
-	encoder_host_step(&l->host, ENCODER_STEP_FLUSH);
+	lavc_step(&l->host, ENCODER_STEP_FLUSH);
 	e = avcodec_send_frame(l->context, NULL);
 	if (e < 0)
 		return e;
@@ -547,7 +555,7 @@ enum encoder_status lavc_flush(struct lavc *l)
 {
 	int e;
 
-	encoder_host_step(&l->host, ENCODER_STEP_FLUSH);
+	lavc_step(&l->host, ENCODER_STEP_FLUSH);
 	e = avcodec_send_frame(l->context, NULL);
 	if (e < 0 && e != AVERROR(EAGAIN))
 		return lavc_failed(&l->host, "avcodec_send_frame(NULL)", e);
@@ -559,7 +567,7 @@ void lavc_finish(struct lavc *l)
 {
 	av_packet_free(&l->packet);
 	if (l->context)
-		encoder_host_step(&l->host, ENCODER_STEP_FREE_CODEC);
+		lavc_step(&l->host, ENCODER_STEP_FREE_CODEC);
 	avcodec_free_context(&l->context);
 	av_frame_free(&l->frame);
 	av_buffer_unref(&l->mastering);

@@ -50,7 +50,10 @@ enum encoder_status lavc_status(int averror);
  */
 enum encoder_status lavc_failed(const struct encoder_host *host, const char *call, int averror);
 
-/* What the library said since the last time, or else "call: reason", in host->text. */
+/* Before each call that can enter a driver: its step, and nothing that was said before is its. */
+void lavc_step(const struct encoder_host *host, enum encoder_step step);
+
+/* What the library said since the last step, or else "call: reason", in host->text. */
 void lavc_say(const struct encoder_host *host, const char *call, const char *reason);
 
 /*

@@ -59,7 +59,7 @@ static enum encoder_status open_node(struct va_device *d)
 {
 	const char *path = d->host.device;
 
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	d->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (d->fd >= 0)
 		return ENCODER_OK;
@@ -90,7 +90,7 @@ static enum encoder_status initialize(struct va_device *d)
 	vaSetErrorCallback(d->display, on_error, d);
 	vaSetInfoCallback(d->display, on_info, d);
 	d->looking = true;
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaInitialize(d->display, &major, &minor);
 	d->looking = false;
 	if (status == VA_STATUS_SUCCESS)
@@ -116,7 +116,7 @@ enum encoder_status va_device_open(struct va_device *d, const struct encoder_hos
 	status = open_node(d);
 	if (status)
 		return status;
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	d->display = vaGetDisplayDRM(d->fd);
 	if (d->display)
 		return initialize(d);
@@ -134,7 +134,7 @@ enum encoder_status va_device_wrap(struct va_device *d)
 		return lavc_failed(&d->host, "av_hwdevice_ctx_alloc", AVERROR(ENOMEM));
 	context = (AVHWDeviceContext *)(void *)d->context->data;
 	((AVVAAPIDeviceContext *)context->hwctx)->display = d->display;
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	e = av_hwdevice_ctx_init(d->context);
 	return e < 0 ? lavc_failed(&d->host, "av_hwdevice_ctx_init", e) : ENCODER_OK;
 }
@@ -142,16 +142,16 @@ enum encoder_status va_device_wrap(struct va_device *d)
 void va_device_close(struct va_device *d)
 {
 	if (d->context) {
-		encoder_host_step(&d->host, ENCODER_STEP_FREE_DEVICE);
+		lavc_step(&d->host, ENCODER_STEP_FREE_DEVICE);
 		av_buffer_unref(&d->context);
 	}
 	if (d->display) {
-		encoder_host_step(&d->host, ENCODER_STEP_FREE_DEVICE);
+		lavc_step(&d->host, ENCODER_STEP_FREE_DEVICE);
 		vaTerminate(d->display);
 		d->display = NULL;
 	}
 	if (d->fd >= 0) {
-		encoder_host_step(&d->host, ENCODER_STEP_FREE_DEVICE);
+		lavc_step(&d->host, ENCODER_STEP_FREE_DEVICE);
 		close(d->fd);
 		d->fd = -1;
 	}

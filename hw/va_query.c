@@ -70,7 +70,7 @@ static enum encoder_status choose_profile(
 	*ret = VAProfileNone;
 	if (!list)
 		return lavc_failed(&d->host, "vaQueryConfigProfiles", AVERROR(ENOMEM));
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQueryConfigProfiles(d->display, list, &n);
 	for (int i = 0; i < PROFILES_MAX && wanted[i] && *ret == VAProfileNone; i++)
 		for (int j = 0; j < n && j < max && status == VA_STATUS_SUCCESS; j++)
@@ -92,7 +92,7 @@ static enum encoder_status choose_entrypoint(
 
 	if (!list)
 		return lavc_failed(&d->host, "vaQueryConfigEntrypoints", AVERROR(ENOMEM));
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQueryConfigEntrypoints(d->display, profile, list, &n);
 	for (int i = 0; i < n && i < max && status == VA_STATUS_SUCCESS && chosen < 0; i++)
 		if (is_encoding(list[i]))
@@ -124,7 +124,7 @@ static enum encoder_status query_attributes(
 	int n = (int)(sizeof(a) / sizeof(a[0]));
 	VAStatus status;
 
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaGetConfigAttributes(d->display, profile, entrypoint, a, n);
 	if (status != VA_STATUS_SUCCESS)
 		return va_device_failed(d, "vaGetConfigAttributes", status);
@@ -159,14 +159,14 @@ static VAStatus query_surfaces(const struct va_device *d, VAConfigID config, str
 	unsigned n = 0;
 	VAStatus status;
 
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQuerySurfaceAttributes(d->display, config, NULL, &n);
 	if (status != VA_STATUS_SUCCESS)
 		return status;
 	list = calloc(n ? n : 1, sizeof(*list));
 	if (!list)
 		return VA_STATUS_ERROR_ALLOCATION_FAILED;
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaQuerySurfaceAttributes(d->display, config, list, &n);
 	for (unsigned i = 0; i < n && status == VA_STATUS_SUCCESS; i++)
 		note_limit(&list[i], ret);
@@ -178,19 +178,20 @@ static VAStatus query_surfaces(const struct va_device *d, VAConfigID config, str
 static enum encoder_status query_limits(
 	const struct va_device *d, VAProfile profile, VAEntrypoint entrypoint, struct va_claim *ret)
 {
+	enum encoder_status ended = ENCODER_OK;
 	VAConfigID config;
 	VAStatus status;
 
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
 	status = vaCreateConfig(d->display, profile, entrypoint, NULL, 0, &config);
 	if (status != VA_STATUS_SUCCESS)
 		return va_device_failed(d, "vaCreateConfig", status);
 	status = query_surfaces(d, config, ret);
-	encoder_host_step(&d->host, ENCODER_STEP_DEVICE);
-	vaDestroyConfig(d->display, config);
 	if (status != VA_STATUS_SUCCESS)
-		return va_device_failed(d, "vaQuerySurfaceAttributes", status);
-	return ENCODER_OK;
+		ended = va_device_failed(d, "vaQuerySurfaceAttributes", status);
+	lavc_step(&d->host, ENCODER_STEP_DEVICE);
+	vaDestroyConfig(d->display, config);
+	return ended;
 }
 
 enum encoder_status va_query(

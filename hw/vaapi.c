@@ -139,7 +139,7 @@ static enum encoder_status make_frames(struct encoder *e)
 	frames->sw_format = c->pix_fmt;
 	frames->width = c->width;
 	frames->height = c->height;
-	encoder_host_step(&e->lavc.host, ENCODER_STEP_FRAMES);
+	lavc_step(&e->lavc.host, ENCODER_STEP_FRAMES);
 	r = av_hwframe_ctx_init(e->frames);
 	if (r < 0)
 		return lavc_failed(&e->lavc.host, "av_hwframe_ctx_init", r);
@@ -230,9 +230,9 @@ static enum encoder_status open_all(
 static void vaapi_close(struct encoder *e)
 {
 	lavc_finish(&e->lavc);
-	encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
+	lavc_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
 	av_frame_free(&e->surface);
-	encoder_host_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
+	lavc_step(&e->device.host, ENCODER_STEP_FREE_FRAMES);
 	av_buffer_unref(&e->frames);
 	va_device_close(&e->device);
 	temporal_unit_clear(&e->unit);
@@ -272,11 +272,11 @@ static enum encoder_status upload(struct encoder *e)
 	const struct encoder_host *host = &e->lavc.host;
 	int r;
 
-	encoder_host_step(host, ENCODER_STEP_SURFACE);
+	lavc_step(host, ENCODER_STEP_SURFACE);
 	r = av_hwframe_get_buffer(e->frames, e->surface, 0);
 	if (r < 0)
 		return lavc_failed(host, "av_hwframe_get_buffer", r);
-	encoder_host_step(host, ENCODER_STEP_UPLOAD);
+	lavc_step(host, ENCODER_STEP_UPLOAD);
 	r = av_hwframe_transfer_data(e->surface, e->lavc.frame, 0);
 	if (r < 0)
 		return lavc_failed(host, "av_hwframe_transfer_data", r);
@@ -295,7 +295,7 @@ static enum encoder_status vaapi_send(struct encoder *e, const struct encoder_fr
 	if (!status)
 		status = lavc_give(&e->lavc, e->surface, hold);
 	lavc_unwrap(&e->lavc);
-	encoder_host_step(&e->lavc.host, ENCODER_STEP_SURFACE);
+	lavc_step(&e->lavc.host, ENCODER_STEP_SURFACE);
 	av_frame_unref(e->surface);
 	return meaning(e, status);
 }

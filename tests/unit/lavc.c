@@ -105,6 +105,25 @@ static void check_several_lines(struct run *r)
 	CHECK(!strcmp(r->text, "open: nothing"));
 }
 
+/* What was said in an earlier call, which went well, is not why a later one fails. */
+static void check_older_words(void)
+{
+	struct run r;
+	struct lavc lavc;
+	AVDictionary *options = NULL;
+
+	init(&r, VENCD_LATENCY_FILE);
+	CHECK_EQUAL(lavc_init(&lavc, "libx264", &r.params, VENCD_FORMAT_I420, &r.host), ENCODER_OK);
+	av_log(NULL, AV_LOG_ERROR, "an older call's words\n");
+	lavc.context->width = 0;
+	CHECK(lavc_open(&lavc, &options) != ENCODER_OK);
+	CHECK(r.text[0] && !strstr(r.text, "older"));
+	lavc_step(&r.host, ENCODER_STEP_CODEC);
+	CHECK_EQUAL(lavc_failed(&r.host, "open", AVERROR(EIO)), ENCODER_LIBRARY);
+	CHECK(!strcmp(r.text, "open: Input/output error"));
+	lavc_finish(&lavc);
+}
+
 /* The library's own words come first, once; without any, the error's name. */
 static void check_words(void)
 {
@@ -256,6 +275,7 @@ int main(void)
 		return SKIPPED;
 	check_statuses();
 	check_words();
+	check_older_words();
 	check_wrap();
 	check_backlog();
 	check_close();
