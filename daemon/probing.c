@@ -16,6 +16,10 @@
  * At most ProbesAtOnce of those that try everything run at once, one on a GPU, in the registry's
  * order; one that is asked whether it still works is asked at once.
  *
+ * A case that is refused for want of memory or of a free session says nothing of the encoder: what
+ * was shown before stays, or else what the other cases showed is taken for now, and all is tried
+ * again later. A driver may give such words to what it cannot do at all, so that this has an end.
+ *
  * A software encoder on a loaded host is slow, not wedged: as long as its probe burns CPU, the
  * deadline is put off, up to SoftwareCallCap.
  */
@@ -35,6 +39,14 @@
 #define BUDGET_PIXELS (UINT64_C(1920) * 1080)
 #define BUSY_PART 100u /* a probe that used this part of its time as CPU time is at work */
 
+#define REFUSED_MAX 3u /* probes in a row, before a case that is refused counts as failed */
+
+enum finding {
+	FINDING_WHOLE,
+	FINDING_REFUTED, /* it works, but is not what a kept proof is of */
+	FINDING_PARTIAL, /* a case was refused, and is tried again */
+};
+
 struct probing {
 	struct encoder_entry *entry;
 	struct child *child;
@@ -44,7 +56,7 @@ struct probing {
 	uint64_t budget_ms; /* of this case */
 	uint64_t waited_ms; /* in this case, before that */
 	struct proof proof; /* so far */
-	bool refuted;       /* it works, but is not what a kept proof is of */
+	enum finding finding;
 };
 
 static void start_waiting(struct registry *registry);
@@ -61,10 +73,12 @@ static void keep_proof(struct probing *probing, enum probing_result result)
 		entry->proof = probing->proof;
 	else
 		proof_merge(&entry->proof, &probing->proof);
-	if (result == PROBING_PASSED && entry->proved < probing->depth && !probing->refuted)
-		entry->proved = probing->depth;
-	if (result == PROBING_PASSED && probing->depth == PROOF_DEPTH_ALL)
-		proof_store_keep(entry);
+	if (result == PROBING_PASSED && probing->finding == FINDING_WHOLE) {
+		if (entry->proved < probing->depth)
+			entry->proved = probing->depth;
+		if (probing->depth == PROOF_DEPTH_ALL)
+			proof_store_keep(entry);
+	}
 	entry->proof_stamp = ++entry->registry->proofs;
 }
 
@@ -87,10 +101,12 @@ static void over(struct probing *probing, enum probing_result result, const char
 		entry->proved = 0;
 		proof_store_drop(entry);
 	}
-	if (probing->refuted)
+	if (probing->finding == FINDING_REFUTED)
 		probing_renew(entry);
 	else
 		verdict_probed(entry, result, detail);
+	if (probing->finding == FINDING_PARTIAL)
+		verdict_try_again(entry, entry->refused);
 	start_waiting(entry->registry);
 }
 
@@ -128,8 +144,9 @@ static void note_passed(struct probing *probing, const struct wire_probed *probe
 	struct wire_device *row = &entry->row;
 
 	snprintf(row->version, sizeof(row->version), "%s", probed->info.version);
-	if (entry->kept && !entry->proved && !proof_store_confirm(entry))
-		probing->refuted = probing->depth < depth_of(entry);
+	if (entry->kept && !entry->proved && !proof_store_confirm(entry) &&
+		probing->depth < depth_of(entry))
+		probing->finding = FINDING_REFUTED;
 	if (probing->depth < entry->proved)
 		return;
 	row->cached = 0;
@@ -141,6 +158,28 @@ static void note_passed(struct probing *probing, const struct wire_probed *probe
 	entry->own.reach = encoder_limits_find(entry->own.name)->reach;
 	proof_narrow(&entry->own.reach, &probed->reach);
 	registry_show_reach(entry);
+}
+
+/* It passed, all in all. */
+static void settle(struct probing *probing, const struct wire_probed *probed)
+{
+	struct encoder_entry *entry = probing->entry;
+	const struct proof_evidence *refused = proof_refused(&probing->proof);
+	char detail[256] = "";
+
+	if (probing->depth == PROOF_DEPTH_ALL)
+		entry->refused = refused && entry->refused < REFUSED_MAX ? entry->refused + 1 : 0;
+	if (refused && entry->refused > 0) {
+		probing->finding = FINDING_PARTIAL;
+		snprintf(detail, sizeof(detail), "its case \"%s\" was refused: %s",
+			refused->asked.name, encoder_status_name(refused->status));
+	}
+	if (probing->finding == FINDING_PARTIAL && entry->proved) {
+		over(probing, PROBING_UNSETTLED, detail);
+		return;
+	}
+	note_passed(probing, probed);
+	over(probing, PROBING_PASSED, detail);
 }
 
 static void on_probed(struct probing *probing, const struct wire_probed *probed)
@@ -158,7 +197,8 @@ static void on_probed(struct probing *probing, const struct wire_probed *probed)
 		lost(probing, PROOF_CRASHED, "passed without a case that did");
 		return;
 	} else {
-		note_passed(probing, probed);
+		settle(probing, probed);
+		return;
 	}
 	over(probing, result_of(probing->entry, probed->status), detail);
 }
@@ -369,6 +409,8 @@ static int start(struct encoder_entry *entry, enum proof_depth depth)
 	/* Where both are due, as after a suspension, what it has said comes first. */
 	(void)sd_event_source_set_priority(probing->deadline, SD_EVENT_PRIORITY_IDLE);
 	entry->probing = probing;
+	if (device_state_is_usable(entry->row.state))
+		entry->row.parole_us = 0; /* this is it */
 	if (entry->row.state == DEVICE_UNTESTED)
 		entry->row.state = DEVICE_PROBING;
 	registry_changed(entry->registry);

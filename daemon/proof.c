@@ -67,6 +67,18 @@ bool proof_has_base(const struct proof *proof)
 		proof->cases[proof->n - 1].state != PROOF_RUNNING;
 }
 
+const struct proof_evidence *proof_refused(const struct proof *proof)
+{
+	for (unsigned i = 0; i < proof->n; i++) {
+		const struct proof_evidence *e = &proof->cases[i];
+
+		if (e->state == PROOF_FAILED &&
+			encoder_status_class(e->status) == ENCODER_CLASS_RETRY)
+			return e;
+	}
+	return NULL;
+}
+
 void proof_merge(struct proof *proof, const struct proof *base)
 {
 	for (unsigned i = 0; i < base->n; i++) {

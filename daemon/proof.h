@@ -88,6 +88,12 @@ const struct proof_evidence *proof_end(struct proof *proof, enum proof_state sta
 /* Whether the first case passed, and none is under way. */
 bool proof_has_base(const struct proof *proof);
 
+/*
+ * The first case that was refused for want of memory or of a free session, which says nothing of
+ * what it was about; NULL: there is none.
+ */
+const struct proof_evidence *proof_refused(const struct proof *proof);
+
 /* Puts what a probe of the base case showed into the evidence of a probe of all. */
 void proof_merge(struct proof *proof, const struct proof *base);
 

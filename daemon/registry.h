@@ -41,8 +41,9 @@ struct encoder_entry {
 	struct proof_record
 		*kept;           /* on disk; while nothing is `proved`, it waits to be confirmed */
 	unsigned probed;         /* probes so far: which script the null encoder's next one has */
-	sd_event_source *parole; /* not PROVEN: when it is probed again */
+	sd_event_source *parole; /* when it is probed again */
 	char failure[64];        /* what it was accused of last: "abandoned in send" */
+	unsigned refused;        /* probes in a row of which a case was, and is tried again */
 	enum proof_depth tried;  /* by the probe that has ended last */
 	bool demoted;            /* failed at work since all that it claims was proved */
 };

@@ -50,7 +50,10 @@ void verdict_end_parole(struct encoder_entry *entry)
 	entry->parole = sd_event_source_disable_unref(entry->parole);
 }
 
-/* The parole: the probe at the end of a quarantine, unless the device cannot even bear that. */
+/*
+ * The parole: the probe at the end of a quarantine, unless the device cannot even bear that; or
+ * another one of an encoder that works, of which a case was refused.
+ */
 static int on_parole(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct encoder_entry *entry = userdata;
@@ -61,15 +64,16 @@ static int on_parole(sd_event_source *source, uint64_t usec, void *userdata)
 	verdict_end_parole(entry);
 	if (leak_is_exhausted(entry, why))
 		verdict_probed(entry, PROBING_UNSETTLED, why);
+	else if (device_state_is_usable(entry->row.state))
+		probing_renew(entry);
 	else
 		probing_start(entry);
 	return 0;
 }
 
-static void await_parole(struct encoder_entry *entry)
+static void await_probe(struct encoder_entry *entry, uint64_t us)
 {
 	struct supervisor *sv = entry->registry->supervisor;
-	uint64_t us = blame_of(entry)->device[registry_index(entry)].backoff_ns / 1000;
 
 	verdict_end_parole(entry);
 	entry->row.parole_us = supervisor_wall_us() + us;
@@ -77,6 +81,21 @@ static void await_parole(struct encoder_entry *entry)
 		sd_event_add_time_relative(
 			sv->event, &entry->parole, CLOCK_MONOTONIC, us, 0, on_parole, entry) < 0)
 		log_error("%s: cannot be probed again: no timer", entry->name);
+}
+
+static void await_parole(struct encoder_entry *entry)
+{
+	await_probe(entry, blame_of(entry)->device[registry_index(entry)].backoff_ns / 1000);
+}
+
+void verdict_try_again(struct encoder_entry *entry, unsigned refused)
+{
+	uint64_t us = entry->registry->supervisor->config.quarantine_min_ms * UINT64_C(1000);
+
+	if (!device_state_is_usable(entry->row.state) || entry->probing)
+		return;
+	await_probe(entry, us << (refused - 1));
+	registry_changed(entry->registry);
 }
 
 static void quarantine(struct encoder_entry *entry, const char *detail)

@@ -26,6 +26,12 @@ void verdict_renew(struct encoder_entry *entry);
 /* A probe has ended; detail says what was wrong. */
 void verdict_probed(struct encoder_entry *entry, enum probing_result result, const char *detail);
 
+/*
+ * A case was refused in the last `refused` probes, for want of something that may be there later:
+ * where the encoder is usable, all is tried again in a while.
+ */
+void verdict_try_again(struct encoder_entry *entry, unsigned refused);
+
 /* The probe at the end of its quarantine is not needed any more: another one is under way. */
 void verdict_end_parole(struct encoder_entry *entry);
 

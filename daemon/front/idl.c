@@ -164,7 +164,8 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Device,
 	COMMENT("Since the daemon started: strikes given to users, quarantines, processes that "
 		"got no new session because they had grown or had had many"),
 	FIELD(strikes, INT, 0), FIELD(quarantines, INT, 0), FIELD(recycled, INT, 0),
-	COMMENT("Broken or quarantined: when it is probed again, in microseconds since 1970"),
+	COMMENT("Broken or quarantined, or a case of its probe was refused for now: when it is "
+		"probed again, in microseconds since 1970"),
 	FIELD(paroleUs, INT, NULLABLE), COMMENT("What its device holds, and may hold"),
 	TYPED(budgets, Budget, ARRAY));
 

@@ -90,6 +90,32 @@ class Cases(Proof):
             self.assertEqual(daemon.feed(frames=3).result()["report"]["outcome"], "complete")
             self.assertIn("rate control", daemon.feed(frames=1, latency="live").refusal())
 
+    def test_what_is_refused_is_tried_again(self):
+        """Want of a session says nothing of a rate control, unless there is never one."""
+        refused = fault("vbr", "open:1:error:busy")
+        with self.daemon(f"{refused}||{refused}", QuarantineMin="500ms") as daemon:
+            row = self.settled(daemon)
+            self.assertEqual(row["state"], "degraded", row)
+            self.assertIn("vbr (busy)", row["detail"])
+            self.assertTrue(row["probing"] or "paroleUs" in row, row)
+            self.assertNotIn("vbr", row["rateControls"]["file"])  # it was not seen
+            self.assertIn("cbr", row["rateControls"]["file"])
+            proven = until(lambda: (row := daemon.counters())["state"] == "proven" and row, "vbr")
+            self.assertIn("vbr", proven["rateControls"]["file"])
+            self.assertNotIn("paroleUs", proven)
+            # What was proved stays.
+            run_tool("--socket", daemon.socket, "probe", "null")
+            until(lambda: 'its case "vbr" was refused: busy' in daemon.messages(), "its refusal")
+            row = daemon.counters()
+            self.assertEqual((row["state"], row["rateControls"], row["probedUs"]),
+                             ("proven", proven["rateControls"], proven["probedUs"]))
+            # In the end it counts as what it cannot do.
+            row = until(lambda: (row := daemon.counters())["state"] == "degraded" and row,
+                        "its end")
+            self.assertNotIn("vbr", row["rateControls"]["file"])
+            self.assertNotIn("paroleUs", row)
+            self.assertEqual(daemon.messages().count("was refused: busy"), 3)
+
     def test_garbage(self):
         with self.daemon(fault("vbr", "receive:2:garbage:pts")) as daemon:
             row = self.settled(daemon)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/proof.h"
 #include "daemon/worker/proof_cases.h"
 #include "daemon/worker/proof_picture.h"
 #include "tests/unit/check.h"
@@ -184,6 +185,40 @@ static void check_sizes(void)
 	CHECK(!wanted("3840x2160") && !wanted("vbr 1920x1080") && wanted("10 bit"));
 }
 
+/* --- what the supervisor makes of it --- */
+
+/* Tells of a case that begins and ends so. */
+static void tell(struct proof *proof, const char *name, enum encoder_status status)
+{
+	struct proof_evidence e = {.state = PROOF_RUNNING};
+
+	snprintf(e.asked.name, sizeof(e.asked.name), "%s", name);
+	CHECK_EQUAL(proof_note(proof, &e), 0);
+	e.state = status == ENCODER_OK ? PROOF_PASSED : PROOF_FAILED;
+	e.status = status;
+	CHECK_EQUAL(proof_note(proof, &e), 0);
+}
+
+/* Want of something is told from what cannot be done. */
+static void check_refused(void)
+{
+	static struct proof proof;
+	char lacks[64];
+
+	tell(&proof, "base", ENCODER_OK);
+	CHECK(!proof_refused(&proof));
+	tell(&proof, "vbr", ENCODER_LIBRARY);
+	tell(&proof, "cbr", ENCODER_WRONG_OUTPUT);
+	CHECK(!proof_refused(&proof));
+	tell(&proof, "10 bit", ENCODER_BUSY);
+	tell(&proof, "3840x2160", ENCODER_NO_MEMORY);
+	CHECK(proof_refused(&proof) == &proof.cases[3]);
+	CHECK(proof_lacks(&proof, lacks, sizeof(lacks)));
+	CHECK(strstr(lacks, "10 bit (busy)"));
+	proof.cases[3].state = PROOF_PASSED;
+	CHECK(proof_refused(&proof) == &proof.cases[4]);
+}
+
 /* --- the picture --- */
 
 #define FRAMES PROOF_FRAMES_MAX
@@ -290,6 +325,7 @@ int main(void)
 	check_odd_claims();
 	check_costs();
 	check_sizes();
+	check_refused();
 	check_distances(640, 368, VENCD_FORMAT_I420, 2000);
 	check_distances(640, 368, VENCD_FORMAT_I010, 2000);
 	check_distances(64, 64, VENCD_FORMAT_I420, 2000);
