@@ -155,10 +155,14 @@ static void add_hardware(struct registry *registry, const struct encoder_limits 
 
 static void find_gpus(struct registry *registry)
 {
-	int r = gpus_enumerate(registry->gpu, GPUS_MAX, &registry->gpus);
+	size_t left_out;
+	int r = gpus_enumerate(registry->gpu, GPUS_MAX, &registry->gpus, &left_out);
 
 	if (r < 0)
 		log_error("cannot look for GPUs: %s", strerror(-r));
+	if (left_out > 0)
+		log_warning("%zu of %zu GPUs are left out: no more than %u are used", left_out,
+			registry->gpus + left_out, GPUS_MAX);
 	for (size_t i = 0; i < registry->gpus; i++)
 		log_info("%s: %04x:%04x with %s %s at %s", registry->gpu[i].id,
 			registry->gpu[i].vendor, registry->gpu[i].device, registry->gpu[i].driver,

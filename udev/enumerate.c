@@ -203,31 +203,36 @@ static int by_id(const void *a, const void *b)
 }
 
 /* A device that goes while it is looked at is passed over, and so is a second node of one. */
-static void collect(sd_device_enumerator *all, struct gpu *ret, size_t max, size_t *ret_n)
+static void collect(
+	sd_device_enumerator *all, struct gpu *ret, size_t max, size_t *ret_n, size_t *ret_left_out)
 {
 	sd_device *device;
 
-	for (device = sd_device_enumerator_get_device_first(all); device && *ret_n < max;
+	for (device = sd_device_enumerator_get_device_first(all); device;
 		device = sd_device_enumerator_get_device_next(all)) {
 		struct gpu gpu = {0};
 
-		if (describe(&gpu, device) == 0 && !is_known(ret, *ret_n, gpu.id))
+		if (describe(&gpu, device) < 0 || is_known(ret, *ret_n, gpu.id))
+			continue;
+		if (*ret_n < max)
 			ret[(*ret_n)++] = gpu;
+		else
+			(*ret_left_out)++;
 	}
 	qsort(ret, *ret_n, sizeof(*ret), by_id);
 }
 
-int gpus_enumerate(struct gpu *ret, size_t max, size_t *ret_n)
+int gpus_enumerate(struct gpu *ret, size_t max, size_t *ret_n, size_t *ret_left_out)
 {
 	sd_device_enumerator *all = NULL;
 	int r = sd_device_enumerator_new(&all);
 
-	*ret_n = 0;
+	*ret_n = *ret_left_out = 0;
 	r = r < 0 ? r : sd_device_enumerator_allow_uninitialized(all);
 	r = r < 0 ? r : sd_device_enumerator_add_match_subsystem(all, "drm", 1);
 	r = r < 0 ? r : sd_device_enumerator_add_match_sysname(all, "renderD*");
 	if (r >= 0)
-		collect(all, ret, max, ret_n);
+		collect(all, ret, max, ret_n, ret_left_out);
 	sd_device_enumerator_unref(all);
 	return r < 0 ? r : 0;
 }

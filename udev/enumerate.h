@@ -36,10 +36,11 @@ struct gpu {
 };
 
 /*
- * Fills at most max of ret, ordered by id, and *ret_n. Opens no node. Returns 0, or -errno where
- * sysfs cannot be read at all; a host without a GPU is no error.
+ * Fills at most max of ret, ordered by id, and *ret_n; *ret_left_out is how many more there are.
+ * Opens no node. Returns 0, or -errno where sysfs cannot be read at all; a host without a GPU is no
+ * error.
  */
-int gpus_enumerate(struct gpu *ret, size_t max, size_t *ret_n);
+int gpus_enumerate(struct gpu *ret, size_t max, size_t *ret_n, size_t *ret_left_out);
 
 /* Looks at the node of a known GPU again: access, owner, group, mode. */
 void gpu_look(struct gpu *gpu);

@@ -151,11 +151,12 @@ static void check_gpu(const struct gpu *gpu, const char *id, const char *node, u
 static void test_none(void)
 {
 	struct gpu gpus[GPUS_MAX];
-	size_t n = 1;
+	size_t n = 1, left_out = 1;
 
 	new_host();
-	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n), 0);
+	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n, &left_out), 0);
 	CHECK_EQUAL(n, 0);
+	CHECK_EQUAL(left_out, 0);
 }
 
 /* Opens of nodes since the watch began. */
@@ -180,7 +181,7 @@ static void test_three(void)
 {
 	struct gpu gpus[GPUS_MAX];
 	struct utsname host;
-	size_t n;
+	size_t n, left_out;
 	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), fd;
 
 	new_host();
@@ -189,7 +190,7 @@ static void test_three(void)
 	add_node("renderD129", 5, 0660);
 	add_node("renderD128", 3, 0666);
 	CHECK(watch >= 0 && inotify_add_watch(watch, "/dev/dri", IN_OPEN) >= 0);
-	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n), 0);
+	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n, &left_out), 0);
 	CHECK_EQUAL(opens(watch), 0);
 	fd = open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0 && opens(watch) == 1); /* it would have been seen */
@@ -210,14 +211,17 @@ static void test_three(void)
 	CHECK(strcmp(gpus[2].driver, "amdgpu") == 0);
 	CHECK(strcmp(gpus[0].driver_version, "550.54.14") == 0);
 	CHECK(uname(&host) == 0 && strcmp(gpus[2].driver_version, host.release) == 0);
-	CHECK(gpus_enumerate(gpus, 2, &n) == 0 && n == 2); /* no more than there is room for */
+	CHECK_EQUAL(left_out, 0);
+	CHECK_EQUAL(gpus_enumerate(gpus, 2, &n, &left_out), 0); /* no more than there is room for */
+	CHECK_EQUAL(n, 2);
+	CHECK_EQUAL(left_out, 1);
 }
 
 /* After a reboot the numbers are others, and so are the names: the cards are the same. */
 static void test_renumbered(void)
 {
 	struct gpu gpus[GPUS_MAX];
-	size_t n;
+	size_t n, left_out;
 
 	new_host();
 	add_three((const char *const[]){"renderD128", "renderD130", "renderD129"},
@@ -225,7 +229,7 @@ static void test_renumbered(void)
 	add_node("renderD128", 3, 0660);
 	add_node("renderD201", 7, 0660); /* a container may call it otherwise */
 	add_node("renderD129", 9, 0660); /* and this is another device altogether */
-	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n), 0);
+	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n, &left_out), 0);
 	CHECK_EQUAL(n, 3);
 	check_gpu(&gpus[1], "pci-0000:00:02.0", "/dev/dri/renderD201", 7);
 	check_gpu(&gpus[2], "pci-0000:03:00.0", "/dev/dri/renderD128", 3);
@@ -237,7 +241,7 @@ static void test_renumbered(void)
 static void test_access(void)
 {
 	struct gpu gpus[GPUS_MAX];
-	size_t n;
+	size_t n, left_out;
 
 	new_host();
 	add_three((const char *const[]){"renderD128", "renderD129", "renderD130"},
@@ -245,7 +249,7 @@ static void test_access(void)
 	add_node("renderD128", 3, 0660);
 	add_node("renderD129", 5, 0666);
 	CHECK(seteuid(NOBODY) == 0);
-	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n), 0);
+	CHECK_EQUAL(gpus_enumerate(gpus, GPUS_MAX, &n, &left_out), 0);
 	CHECK_EQUAL(n, 3);
 	CHECK_EQUAL(gpus[1].access, GPU_PERMITTED);
 	CHECK_EQUAL(gpus[2].access, GPU_WRONG_GROUP);
