@@ -14,6 +14,7 @@
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "hw/catalogue.h"
+#include "hw/deny.h"
 #include "tests/unit/check.h"
 
 static char path[] = "/tmp/vencd-test-config-XXXXXX";
@@ -198,9 +199,24 @@ static void check_wrong_words(void)
 	check_refused("SoftwareEncoders=libx264 libx264", 1,
 		"SoftwareEncoders=libx264 libx264: has a word twice; "
 		"none or more of svtav1 libx264 libx265; default svtav1 libx264 libx265");
+	check_refused("DenyOverride=amd-polaris", 1,
+		"DenyOverride=amd-polaris: has a word that is none of these; "
+		"none or more of amd-polaris-vce nvidia-vaapi-decodes-only; default empty");
 	check_refused("Socket=here", 1,
 		"Socket=here: not an absolute path; "
 		"absolute path, at most 107 bytes; default /run/vencd/io.vencd.Encoder");
+}
+
+/* Each entry of the deny-list can be named. */
+static void check_deny_list(void)
+{
+	char text[128];
+
+	for (const struct deny_row *row = deny_rows; row->name; row++) {
+		snprintf(text, sizeof(text), "DenyOverride=%s", row->name);
+		CHECK_EQUAL(load(text), 0);
+		CHECK(!strcmp(config.deny_override, row->name));
+	}
 }
 
 static void check_lengths(void)
@@ -413,6 +429,7 @@ int main(int argc, char **argv)
 	check_wrong_numbers();
 	check_wrong_units();
 	check_wrong_words();
+	check_deny_list();
 	check_lengths();
 	check_wrong_lines();
 	check_endless();
