@@ -73,9 +73,10 @@ static const struct ruleset by_abi[] = {
  * opened, and no library is loaded, after the warm-up. A front opens nothing at all.
  *
  * A worker of a device loads the vendor's libraries and their data behind the wall, and libdrm and
- * Mesa look for the device in sysfs. Code and data of the system are no secret; of /etc there is
- * what the loader, libva and Mesa read. Where a driver lies elsewhere, the operator says so in
- * DriverEnvironment (library_paths), and may look there, too.
+ * Mesa look for the device in sysfs, of which the rest (kernel, modules, firmware) is not theirs.
+ * Code and data of the system are no secret; of /etc there is what the loader, libva and Mesa read.
+ * Where a driver lies elsewhere, the operator says so in DriverEnvironment (library_paths), and may
+ * look there, too.
  */
 static const struct path {
 	unsigned kinds;
@@ -90,7 +91,10 @@ static const struct path {
 
 	{FOR_DEVICE, "/proc/self", READ},         /* its own program and threads */
 	{FOR_DEVICE, "/proc/meminfo", READ_FILE}, /* how much to take for itself */
-	{FOR_DEVICE, "/sys", READ},               /* what its device is */
+	{FOR_DEVICE, "/sys/dev/char", READ},      /* what its device is: ways to it, */
+	{FOR_DEVICE, "/sys/class/drm", READ},     /* such as this, */
+	{FOR_DEVICE, "/sys/bus/pci", READ},       /* and this, */
+	{FOR_DEVICE, "/sys/devices", READ},       /* and where they lead */
 	{FOR_DEVICE, "/dev/dri", LANDLOCK_ACCESS_FS_READ_DIR},
 	{FOR_DEVICE, "/usr", READ}, /* libraries and their data, here and where they once lay */
 	{FOR_DEVICE, "/lib", READ}, {FOR_DEVICE, "/lib64", READ},

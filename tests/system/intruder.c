@@ -157,6 +157,12 @@ static int list_home(void)
 	return open_it("/root", O_RDONLY | O_DIRECTORY);
 }
 
+/* In sysfs, but of no device. */
+static int look_at_kernel(void)
+{
+	return open_it("/sys/kernel", O_RDONLY | O_DIRECTORY);
+}
+
 static int read_users(void)
 {
 	return open_it("/etc/passwd", O_RDONLY);
@@ -417,6 +423,7 @@ static const struct attempt {
 	{"ask_node", ask_node, open_node_before},
 	{"truncate_node", truncate_node},
 	{"list_home", list_home},
+	{"look_at_kernel", look_at_kernel},
 	{"read_users", read_users},
 	{"read_own_program", read_own_program},
 	{"write_file", write_file},
