@@ -2,9 +2,10 @@
 // SPDX-FileCopyrightText: 2026 The vencd authors
 
 /*
- * Decoding beside the stream. The run thread takes a signature of each frame before it is sent, and
- * puts a copy of each packet, with the signature of its frame, into a queue; the check's thread
- * takes them out, decodes, and looks at what comes.
+ * Decoding beside the stream: the two threads, and what is between them. The run thread takes a
+ * signature of each frame before it is sent, and puts a copy of each packet, with the signature of
+ * its frame, into a queue; the check's thread takes them out, and has them decoded and looked at
+ * (pictures.c).
  *
  * The queue has one writer and one reader and no lock: the reader has a low priority, and who waits
  * for a lock that it holds would wait for everything else on the host. When the queue is full,
@@ -15,8 +16,8 @@
  * sleeps what it has used beyond; the queue fills, and so it is a sample that is looked at where
  * frames come faster than it may decode them. At the end there is no such limit.
  *
- * What was found stands still: the thread says so once, and ends. Nothing is repaired or judged
- * here, and no driver is called.
+ * What was found stands still: the thread says so once, and ends. Nothing is judged here, and no
+ * driver is called.
  */
 
 #include "daemon/worker/check.h"
@@ -26,7 +27,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,17 +37,15 @@
 
 #include "client/plane/plane.h"
 #include "daemon/flow.h"
-#include "daemon/worker/decoder.h"
 #include "daemon/worker/frames.h"
+#include "daemon/worker/pictures.h"
 #include "daemon/worker/signature.h"
 #include "daemon/worker/thread.h"
 
 #define CHECK_FIRST 32u          /* frames of the attempt that are always decoded */
 #define CHECK_QUEUE 64u          /* packets, at least CHECK_FIRST */
 #define CHECK_BYTES (32u << 20)  /* of packets in the queue */
-#define CHECK_HELD 32u           /* pictures that the decoder may owe; no codec needs more */
 #define CHECK_AHEAD 3u           /* frames behind a B picture that it may be predicted from */
-#define CHECK_STALE 100u         /* pictures in a row that may show what was before them */
 #define CHECK_SHARE_NS 250000000 /* of CPU time, in a second */
 #define CHECK_BURST_NS 250000000 /* of CPU time that may be saved up */
 #define CHECK_NICE 10
@@ -64,15 +62,13 @@ enum check_order {
 enum check_state {
 	CHECK_AT_WORK,
 	CHECK_DONE,
-	CHECK_FOUND, /* frame and text are valid */
+	CHECK_FOUND, /* what is wrong stands in the pictures */
 };
 
-/* A frame that is looked for, and its packet while that is in the queue. */
-struct expected {
-	uint64_t frame;
-	struct signature_wanted wanted;
+/* A packet and what it is to show. */
+struct queued {
 	AVPacket *packet;
-	bool keyframe;
+	struct picture shown;
 	bool restarts; /* packets before it were left out */
 };
 
@@ -82,7 +78,7 @@ struct check {
 
 	/* The queue: counts of what was put in and taken out */
 	_Atomic uint64_t in, out, bytes;
-	struct expected queue[CHECK_QUEUE];
+	struct queued queue[CHECK_QUEUE];
 	sem_t more;  /* once for each packet, and for each order */
 	sem_t order; /* for each order: ends a sleep */
 	sem_t ended;
@@ -90,9 +86,6 @@ struct check {
 
 	/* What the thread says */
 	_Atomic uint32_t state; /* enum check_state */
-	_Atomic uint64_t checked, good_end;
-	uint64_t frame;
-	char text[ENCODER_TEXT_MAX];
 
 	/* The run thread's own */
 	struct signature *sources; /* of the frames in flight, by index */
@@ -100,13 +93,7 @@ struct check {
 	bool leaving_out;
 
 	/* The thread's own */
-	struct decoder decoder;
-	struct expected held[CHECK_HELD]; /* given to the decoder, and not yet shown */
-	unsigned n_held;
-	struct signature previous, older; /* the last pictures shown */
-	double previous_db;
-	uint32_t n_stale; /* the last so many pictures were that */
-	uint64_t given;   /* packets */
+	struct pictures pictures; /* but for what it has found, and its counts */
 	struct flow_bucket share;
 	uint64_t cpu_ns;
 };
@@ -117,7 +104,7 @@ static void clear(struct check *c)
 {
 	while (c->out != c->in)
 		av_packet_free(&c->queue[c->out++ % CHECK_QUEUE].packet);
-	decoder_close(&c->decoder);
+	pictures_close(&c->pictures);
 	sem_destroy(&c->more);
 	sem_destroy(&c->order);
 	sem_destroy(&c->ended);
@@ -216,7 +203,7 @@ static AVPacket *copy(const struct encoder_packet *p, uint64_t frame)
 void check_packet(struct check *c, const struct encoder_packet *p, uint64_t frame)
 {
 	uint64_t in = atomic_load_explicit(&c->in, memory_order_relaxed);
-	struct expected *e = &c->queue[in % CHECK_QUEUE];
+	struct queued *q = &c->queue[in % CHECK_QUEUE];
 	AVPacket *packet = NULL;
 
 	if (c->leaving_out && !(p->flags & VENCD_PACKET_KEYFRAME))
@@ -227,11 +214,11 @@ void check_packet(struct check *c, const struct encoder_packet *p, uint64_t fram
 		c->leaving_out = true;
 		return;
 	}
-	e->frame = frame;
-	want(c, frame, &e->wanted);
-	e->packet = packet;
-	e->keyframe = p->flags & VENCD_PACKET_KEYFRAME;
-	e->restarts = c->leaving_out;
+	q->packet = packet;
+	q->shown.frame = frame;
+	want(c, frame, &q->shown.wanted);
+	q->shown.keyframe = p->flags & VENCD_PACKET_KEYFRAME;
+	q->restarts = c->leaving_out;
 	c->leaving_out = false;
 	atomic_fetch_add_explicit(&c->bytes, p->size, memory_order_relaxed);
 	atomic_store_explicit(&c->in, in + 1, memory_order_release);
@@ -276,166 +263,23 @@ bool check_found(struct check *c)
 void check_look(struct check *c, struct check_result *ret)
 {
 	*ret = (struct check_result){
-		.checked = atomic_load_explicit(&c->checked, memory_order_acquire),
-		.good_end = atomic_load_explicit(&c->good_end, memory_order_acquire),
+		.checked = atomic_load_explicit(&c->pictures.good, memory_order_acquire),
+		.good_end = atomic_load_explicit(&c->pictures.good_end, memory_order_acquire),
 	};
 	if (!check_found(c))
 		return;
-	ret->frame = c->frame;
-	memcpy(ret->text, c->text, sizeof(ret->text));
+	ret->frame = c->pictures.wrong_frame;
+	memcpy(ret->text, c->pictures.wrong, sizeof(ret->text));
 }
 
 /* --- the thread's side --- */
 
-/* Returns 1, as take_picture() does for what is wrong. */
-static int found(struct check *c, uint64_t frame, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int found(struct check *c, uint64_t frame, const char *format, ...)
+static bool decode(struct check *c, struct queued *q)
 {
-	va_list args;
+	bool good = (!q->restarts || pictures_restart(&c->pictures)) &&
+		pictures_give(&c->pictures, q->packet, &q->shown);
 
-	va_start(args, format);
-	vsnprintf(c->text, sizeof(c->text), format, args);
-	va_end(args);
-	c->frame = frame;
-	atomic_store_explicit(&c->state, CHECK_FOUND, memory_order_release);
-	plane_wake(c->about.wake);
-	return 1;
-}
-
-/* The oldest frame that the decoder owes, or else the one behind all that were good. */
-static uint64_t next_owed(const struct check *c)
-{
-	uint64_t oldest = c->n_held ? c->held[0].frame : c->good_end;
-
-	for (unsigned i = 1; i < c->n_held; i++)
-		if (c->held[i].frame < oldest)
-			oldest = c->held[i].frame;
-	return oldest;
-}
-
-static struct expected *find(struct check *c, int64_t frame)
-{
-	for (unsigned i = 0; i < c->n_held; i++)
-		if ((int64_t)c->held[i].frame == frame)
-			return &c->held[i];
-	return NULL;
-}
-
-static void note_good(struct check *c, const struct expected *e)
-{
-	c->n_stale = 0;
-	if (c->good_end <= e->frame)
-		atomic_store_explicit(&c->good_end, e->frame + 1, memory_order_release);
-	atomic_fetch_add_explicit(&c->checked, 1, memory_order_release);
-}
-
-/*
- * What is stale is neither good nor wrong: an encoder that is short of bits may do so for a while,
- * and one that has died on the inside does for ever. A keyframe has nothing of what was before it.
- */
-static bool looks_right(struct check *c, const AVFrame *picture, struct expected *e)
-{
-	struct signature_plane luma = {
-		.data = picture->data[0],
-		.stride = picture->linesize[0],
-		.width = c->about.width,
-		.height = c->about.height,
-		.depth = is_deep(c->about.format) ? SIGNATURE_10_LOW : SIGNATURE_8,
-	};
-	enum signature_likeness likeness;
-	struct signature signature;
-	double db;
-
-	signature_take(&signature, &luma);
-	if (!e->keyframe) {
-		signature_range_widen(&e->wanted.near, &c->previous);
-		signature_range_widen(&e->wanted.near, &c->older);
-	}
-	e->wanted.before_db = e->keyframe ? 0 : c->previous_db;
-	likeness = signature_compare(&e->wanted, &signature, &db);
-	c->older = e->keyframe ? signature : c->previous;
-	c->previous = signature;
-	c->previous_db = db;
-	if (likeness == SIGNATURE_ALIKE)
-		note_good(c, e);
-	if (likeness == SIGNATURE_ALIKE ||
-		(likeness == SIGNATURE_STALE && ++c->n_stale <= CHECK_STALE))
-		return true;
-	found(c, e->frame, "decoded picture %" PRIu64 " does not look like its source (%.1f dB)",
-		e->frame, db);
-	return false;
-}
-
-static int take_picture(void *userdata, const AVFrame *picture)
-{
-	struct check *c = userdata;
-	const char *fault = decoder_fault(picture, is_deep(c->about.format));
-	struct expected *e = find(c, picture->pts);
-
-	if (!e)
-		return found(c, next_owed(c), "decodes to a picture more than there are frames");
-	if ((uint32_t)picture->width != c->about.width ||
-		(uint32_t)picture->height != c->about.height)
-		return found(c, e->frame, "picture %" PRIu64 " decodes to %dx%d", e->frame,
-			picture->width, picture->height);
-	if (fault)
-		return found(c, e->frame, "picture %" PRIu64 " decodes to %s", e->frame, fault);
-	if (!looks_right(c, picture, e))
-		return 1;
-	*e = c->held[--c->n_held];
-	return 0;
-}
-
-/* NULL: the end. */
-static bool give(struct check *c, const AVPacket *packet)
-{
-	int r = decoder_give(&c->decoder, packet, take_picture, c);
-	uint64_t frame = packet ? (uint64_t)packet->pts : next_owed(c);
-
-	if (r < 0)
-		found(c, frame, "picture %" PRIu64 " does not decode: %s", frame, av_err2str(r));
-	return r == 0;
-}
-
-/* Each packet has shown its picture by then. */
-static bool drain(struct check *c)
-{
-	if (c->given == 0)
-		return true;
-	if (!give(c, NULL))
-		return false;
-	if (c->n_held == 0)
-		return true;
-	found(c, next_owed(c), "picture %" PRIu64 " does not come out of the decoder",
-		next_owed(c));
-	return false;
-}
-
-static bool restart(struct check *c)
-{
-	if (!drain(c))
-		return false;
-	decoder_restart(&c->decoder);
-	return true;
-}
-
-static bool decode(struct check *c, struct expected *e)
-{
-	bool good;
-
-	if (e->restarts && !restart(c))
-		return false;
-	if (c->n_held == CHECK_HELD) {
-		found(c, next_owed(c), "picture %" PRIu64 " does not come out of the decoder",
-			next_owed(c));
-		return false;
-	}
-	c->held[c->n_held++] = *e;
-	c->given++;
-	good = give(c, e->packet);
-	av_packet_free(&e->packet);
+	av_packet_free(&q->packet);
 	return good;
 }
 
@@ -447,12 +291,12 @@ static void keep_share(struct check *c)
 	flow_bucket_take(&c->share, cpu - c->cpu_ns, now);
 	c->cpu_ns = cpu;
 	ns = flow_bucket_wait_ns(&c->share, now);
-	if (c->given >= CHECK_FIRST && ns > 0 && order_of(c) == CHECK_GO)
+	if (c->pictures.given >= CHECK_FIRST && ns > 0 && order_of(c) == CHECK_GO)
 		(void)await(&c->order, ns);
 }
 
 /* The next packet is copied out, so that its place in the queue is free. */
-static bool take_packet(struct check *c, struct expected *ret)
+static bool take_packet(struct check *c, struct queued *ret)
 {
 	uint64_t out = atomic_load_explicit(&c->out, memory_order_relaxed);
 
@@ -464,22 +308,22 @@ static bool take_packet(struct check *c, struct expected *ret)
 	return true;
 }
 
-static void work(struct check *c)
+/* Until there is no more, or it is not wanted any more; false: something is wrong. */
+static bool work(struct check *c)
 {
-	struct expected next;
+	struct queued next;
 
 	for (;;) {
 		while (sem_wait(&c->more) < 0)
 			;
 		if (order_of(c) == CHECK_STOP)
-			return;
+			return true;
 		if (take_packet(c, &next)) {
 			if (!decode(c, &next))
-				return;
+				return false;
 			keep_share(c);
 		} else if (order_of(c) == CHECK_HURRY) {
-			(void)drain(c);
-			return;
+			return pictures_drain(&c->pictures);
 		}
 	}
 }
@@ -497,13 +341,15 @@ static void settle_in(const struct check *c)
 static void *check_thread(void *userdata)
 {
 	struct check *c = userdata;
-	uint32_t at_work = CHECK_AT_WORK;
+	bool good;
 
 	settle_in(c);
 	flow_bucket_init(&c->share, CHECK_SHARE_NS, SECOND_NS, CHECK_BURST_NS, CHECK_BURST_NS,
 		now_ns(CLOCK_MONOTONIC));
-	work(c);
-	atomic_compare_exchange_strong(&c->state, &at_work, CHECK_DONE);
+	good = work(c);
+	atomic_store_explicit(&c->state, good ? CHECK_DONE : CHECK_FOUND, memory_order_release);
+	if (!good)
+		plane_wake(c->about.wake);
 	sem_post(&c->ended);
 	let_go(c);
 	return NULL;
@@ -513,10 +359,11 @@ static void *check_thread(void *userdata)
 
 static int make(struct check *c)
 {
-	int r = decoder_open(&c->decoder, c->about.codec);
+	int r = pictures_open(&c->pictures, c->about.codec, c->about.width, c->about.height,
+		is_deep(c->about.format));
 
 	if (r < 0)
-		return r == AVERROR_DECODER_NOT_FOUND ? -ENOENT : -ENOMEM;
+		return r;
 	c->sources = calloc(FRAMES_TABLE, sizeof(*c->sources));
 	if (!c->sources)
 		return -ENOMEM;
