@@ -7,12 +7,14 @@ of which lets nobody write its headers.
 
 import itertools
 import json
+import re
 import subprocess
 import unittest
 
 from gpus import START, GpuDaemon, skip_without_root
-from harness import BUILD, LIMIT, check_report, main, run_tool
+from harness import BUILD, LIMIT, check_report, main, run_tool, until
 from media import MediaTest, count_decoded, ffmpeg, seconds, similarity, stream
+from walls import fds, session_mappings
 
 GPU = "01:00.0"
 # The only GPU; a library that is loaded says so.
@@ -90,6 +92,21 @@ class Hosts(unittest.TestCase):
         self.assertRegex(finding["text"], text)
         self.assertRegex(finding.get("advice", ""), advice)
 
+    def session(self, daemon):
+        out = run_tool("--socket", daemon.socket, "sessions", "--json").stdout
+        return json.loads(out)["sessions"][0]
+
+    def check_descriptors(self, daemon, before):
+        """Of a worker that encodes: its node and no other, no file, nothing of its siblings."""
+        until(lambda: self.session(daemon)["framesEncoded"] > 0, "the first packet")
+        worker, = (pid for pid in daemon.children("vencd-worker") if session_mappings(pid))
+        found = list(fds(worker).values())
+        kernels = [target for target in found if re.match("(socket|pipe|anon_inode):", target)]
+        nodes = [target.rpartition("/")[2] for target in found if target not in kernels]
+        self.assertEqual(sorted(nodes), ["null", "null", "renderD3"], found)
+        self.assertEqual(len([t for t in kernels if t.startswith("socket:")]), 4, found)
+        self.assertEqual(before & set(kernels), set(), found)
+
     def test_without_udev(self):
         """As in a container: /sys and /dev/dri, and no database that tells of them."""
         daemon = self.start({"a": "h264-only"}, "--no-udev", before="test ! -e /run/udev/control")
@@ -97,7 +114,11 @@ class Hosts(unittest.TestCase):
         row = daemon.row(GPU, "h264_vaapi")
         self.assertEqual(row["state"], "proven", row)
         self.assertEqual((row["gpu"]["vendorId"], row["gpu"]["driver"]), (0x8086, "i915"))
-        report = daemon.feed(backend="hardware", codec="h264", frames=9).result()["report"]
+        before = set(fds(daemon.process.pid).values())
+        feeder = daemon.feed(backend="hardware", codec="h264", frames=9)
+        feeder.await_ready()
+        self.check_descriptors(daemon, before)
+        report = feeder.result()["report"]
         self.assertEqual(report["outcome"], "complete", report)
         findings = daemon.doctor(0)
         self.check(findings["GPU"], "good", "8086:56a0", "^$")
