@@ -8,13 +8,17 @@ answer, and the tests take it.
 
 import os
 import pathlib
+import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import unittest
 
-from harness import BUILD, Daemon, Programs, main, run_tool, until
+from harness import BUILD, SOURCE, Daemon, Programs, main, run_tool, until
 
 CALLS = {"open": 1, "send": 5, "flush": 1, "close": 1}
 SANITIZED = any(word in (BUILD / "vencd").read_bytes()
@@ -229,6 +233,78 @@ class Inspector(unittest.TestCase):
             said = [f.result()["report"]["attempts"][0]["forensics"]["inspected"]
                     for f in feeders]
             self.assertEqual(sum("as many inspectors" in text for text in said), 6, said)
+
+
+class JournalDaemon(Daemon):
+    """One that finds a journal: a socket of ours where journald's would be, seen by it alone."""
+
+    # In a chroot / is no mount point; what is shared would be mounted outside as well.
+    START = ("for m in / /run; do ! mountpoint -q $m || mount --make-rprivate $m; done;"
+             " mount -t tmpfs run /run && mkdir -p /run/systemd/journal &&"
+             ' mount --bind "$0" /run/systemd/journal && exec "$@"')
+
+    def __init__(self, settings):
+        self.entries = []
+        self.journal = tempfile.TemporaryDirectory(prefix="vencd-journal-")
+        self.receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.receiver.bind(f"{self.journal.name}/socket")
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        log = pathlib.Path(self.journal.name, "log")
+        log.touch()
+        stream = f"{log.stat().st_dev}:{log.stat().st_ino}"
+        super().__init__(settings, log=log, environment={"JOURNAL_STREAM": stream})
+
+    def command(self, words):
+        return ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", self.START,
+                self.journal.name, *words]
+
+    def read(self):
+        while entry := self.receiver.recv(1 << 16).decode():
+            self.entries.append(dict(line.split("=", 1) for line in entry.splitlines()))
+
+    def stop(self, expect=0):
+        super().stop(expect)
+        self.receiver.shutdown(socket.SHUT_RD)
+        self.reader.join()
+        self.receiver.close()
+        self.journal.cleanup()
+
+
+@unittest.skipIf(os.geteuid() != 0, "needs root, for a mount namespace")
+class Journal(unittest.TestCase):
+    """Entries with the fields that vencd(8) names, and the values that the report has."""
+
+    PAGE = (SOURCE / "docs/vencd.8").read_text(encoding="utf-8").split(".Ss Log\n")[1]
+
+    def check(self, daemon, attempt, report):
+        number = str(attempt["pid"])
+        found = until(lambda: [e for e in daemon.entries if e.get("VENCD_PID") == number],
+                      "its entries")
+        fields = set(re.findall(r"^\.Li (VENCD_\w+)", self.PAGE, re.MULTILINE))
+        forensics = attempt["forensics"]
+        for entry in found:
+            self.assertEqual({name for name in entry if name.startswith("VENCD_")}, fields)
+            self.assertIn(f".It Li {entry['MESSAGE_ID']}\n", self.PAGE)
+            self.assertEqual({name: entry[name] for name in fields}, {
+                "VENCD_SESSION": str(report["id"]), "VENCD_UID": str(os.geteuid()),
+                "VENCD_ENCODER": "null", "VENCD_PID": number, "VENCD_TID": str(forensics["tid"]),
+                "VENCD_CALL": "send", "VENCD_WAITED_MS": str(attempt["waitedMs"]),
+                "VENCD_SIGNAL": str(attempt.get("signal", 0)),
+                "VENCD_SYSCALL": forensics.get("syscall", ""),
+                "VENCD_WCHAN": forensics.get("wchan", "")})
+        self.assertIn("in send of frame 4 after", found[0]["MESSAGE"])
+        return {entry["MESSAGE_ID"] for entry in found}
+
+    def test_fields(self):
+        with JournalDaemon(SLOW) as daemon:
+            ids = []
+            for script in ("send:5:hang", "send:5:crash"):
+                report = daemon.feed(script=script, frames=24).result()["report"]
+                ids.append(self.check(daemon, report["attempts"][0], report))
+            self.assertEqual(ids, [{"494d8b7af6a744e98c9c7ef662f66964"},
+                                   {"de7151fae5984a17aadd428309d19c85"}])
+            self.assertNotIn("abandoned", daemon.messages())  # it went there, and not to stderr
 
 
 class Words(unittest.TestCase):
