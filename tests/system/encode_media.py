@@ -2,13 +2,16 @@
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """Real media through `vencctl encode` into every container, checked by decoding it."""
 
+import contextlib
 import itertools
+import json
 import os
+import pathlib
 import subprocess
 import unittest
 from fractions import Fraction
 
-from harness import BUILD, LIMIT, main, run_tool
+from harness import BUILD, LIMIT, main, run_tool, until
 from media import (MediaTest, count_decoded, ffmpeg, frames, packet_hashes, probe, run, seconds,
                    similarity, stream)
 
@@ -20,6 +23,26 @@ CONTAINERS = {
 TICK = {"mkv": Fraction(1, 1000), "webm": Fraction(1, 1000), "ts": Fraction(1, 90000)}
 RAW = ("obu", "h264", "hevc")
 WITH_AUDIO = ("mkv", "mp4", "ts")
+
+
+def processes_of(user):
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if f"\nUid:\t{user}\t" in path.read_text():
+                found.append(path.parent.name)
+    return found
+
+
+def files_of(user):
+    """Where programs leave what is to be forgotten."""
+    found = []
+    for directory in ("/tmp", "/var/tmp", "/dev/shm", "/run"):
+        for path in pathlib.Path(directory).glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_uid == user:
+                    found.append(path)
+    return found
 
 
 class Containers(MediaTest):
@@ -328,6 +351,25 @@ class Pipes(MediaTest):
                 output = self.path / f"live-{codec}.mkv"
                 self.encode(self.clip, output, "--codec", codec, "--latency", "live")
                 self.assertEqual(count_decoded(output), 72)
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root, to be another user")
+    def test_private_of_another_user(self):
+        """It needs no right that only root has, and is gone when the command is."""
+        user, home = 20052, self.path / "home"
+        home.mkdir()
+        os.chown(home, user, user)
+        self.path.chmod(0o711)
+        source = self.draw("another.y4m")
+        output, report = home / "out.mkv", home / "out.json"
+        run_tool("--private", "encode", source, "-o", output, "--codec", "h264", "--report",
+                 report, user=user, group=user, extra_groups=[],
+                 env={**os.environ, "HOME": str(home)})
+        self.check_result(json.loads(report.read_text()), "complete")
+        self.assertEqual(count_decoded(output), 50)
+        self.assertEqual({path.name: path.stat().st_uid for path in home.iterdir()},
+                         {output.name: user, report.name: user})
+        self.assertEqual(files_of(user), [])
+        until(lambda: not processes_of(user), "its processes are gone", 10)
 
 
 if __name__ == "__main__":
