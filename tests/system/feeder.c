@@ -69,6 +69,7 @@ struct feeder {
 	uint64_t seen_below; /* frames seen, contiguous from 0 */
 	uint8_t *seen;       /* by frame index */
 	uint64_t first_packet_ns, opened_ns;
+	uint64_t last_ns; /* when it submitted its last frame, or said that there are no more */
 };
 
 static void die(const char *what, int r)
@@ -196,6 +197,7 @@ static bool feed(struct feeder *f)
 		return false;
 	}
 	f->submitted++;
+	f->last_ns = now_ns();
 	if (f->pause_ms)
 		usleep(f->pause_ms * 1000);
 	return true;
@@ -238,6 +240,7 @@ static void do_ending(struct feeder *f)
 	step(f);
 	switch (f->ending) {
 	case END_FINISH:
+		f->last_ns = now_ns();
 		(void)vencd_session_finish(f->session);
 		break;
 	case END_HOLD:
@@ -273,6 +276,7 @@ static void run(struct feeder *f)
 static void print_result(struct feeder *f)
 {
 	struct vencd_report report;
+	uint64_t reported_ns;
 	int r;
 
 	step(f);
@@ -280,13 +284,15 @@ static void print_result(struct feeder *f)
 
 	if (r < 0)
 		die("report", r);
+	reported_ns = now_ns();
 	while (f->seen_below < f->submitted && f->seen[f->seen_below])
 		f->seen_below++;
 	printf("{\"submitted\": %lu, \"packets\": %lu, \"bytes\": %lu, \"contiguous\": %lu, "
-	       "\"slots\": %u, \"firstPacketUs\": %lu, \"report\": %s}\n",
+	       "\"slots\": %u, \"firstPacketUs\": %lu, \"reportMs\": %lu, \"report\": %s}\n",
 		(unsigned long)f->submitted, (unsigned long)f->packets, (unsigned long)f->bytes,
 		(unsigned long)f->seen_below, f->info.slots,
 		(unsigned long)(f->packets ? (f->first_packet_ns - f->opened_ns) / 1000 : 0),
+		(unsigned long)(f->last_ns ? (reported_ns - f->last_ns) / 1000000 : 0),
 		report.json);
 	vencd_report_clear(&report);
 }

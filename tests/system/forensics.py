@@ -57,16 +57,20 @@ class Forensics(unittest.TestCase):
         self.assertRegex(forensics["stack"][0], "pause|not permitted", forensics)
 
     def attempt(self, daemon, script, **keys):
-        report = daemon.feed(script=script, frames=24, **keys).result()["report"]
-        return report["attempts"][0]
+        """As the report has it; clientMs: from what the client did last until it had that."""
+        result = daemon.feed(script=script, frames=24, **keys).result()
+        return {**result["report"]["attempts"][0], "clientMs": result["reportMs"]}
 
     def test_hang(self):
         with Daemon(SLOW) as daemon:
             for call, n in CALLS.items():
                 with self.subTest(call):
-                    attempt = self.attempt(daemon, f"hold=6;{call}:{n}:hang")
+                    attempt = self.attempt(daemon, f"{call}:{n}:hang", rhythm="step")
                     self.assertEqual((attempt["end"], attempt["call"]), ("abandoned", call))
                     self.assertLessEqual(attempt["waitedMs"], BUDGET_MS + 1000)
+                    if call != "open":  # which begins when there is a worker for it
+                        self.assertGreaterEqual(attempt["clientMs"], BUDGET_MS)
+                        self.assertLessEqual(attempt["clientMs"], BUDGET_MS + 1000)
                     self.check_thread(attempt["forensics"])
                     self.check_arguments(attempt, call)
             self.check_log(daemon.messages())
