@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The vencd authors
 """The documents against the programs: options of the tools in both directions, commands and links
-of README.md, fields of reports in the interface and in the schema. Sets are compared whole, so what
-one side has alone is named.
+of README.md, fields of reports in the interface and in the schema, tables of encoders. Sets are
+compared whole, so what one side has alone is named.
 """
 
 import json
@@ -138,6 +138,104 @@ class Interface(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(fields)
                 self.assertEqual(types[name], fields)
+
+
+def rows_below(name, headline):
+    """Cells of the rows of the first table below a headline, without its head."""
+    text = ("\n" + read(name)).split(f"\n{headline}\n")[1]
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE).group(0)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [cells[0], *cells[2:]]
+
+
+class Encoders(unittest.TestCase):
+    """docs/encoders.md against the catalogue and the plans, which encoders.c prints."""
+
+    CODECS = {"AV1": "av1", "H.264": "h264", "HEVC": "hevc", "VP9": "vp9"}
+
+    @classmethod
+    def setUpClass(cls):
+        out = subprocess.run([BUILD / "tests/docs/encoders"], text=True, check=True,
+                             stdout=subprocess.PIPE, timeout=60).stdout
+        said = json.loads(out)
+        cls.limits, cls.speeds, cls.delay = said["limits"], said["speeds"], said["vaapi_delay"]
+
+    def rows(self, headline):
+        return rows_below("docs/encoders.md", headline)[1:]
+
+    def test_limits(self):
+        rows = self.rows("# Encoders")
+        names = [re.findall(r"`(\w+)`", row[0]) for row in rows]
+        self.assertEqual(sorted(sum(names, [])), sorted(self.limits))
+        for encoders, (_, codecs, _, sizes, taken, converted) in zip(names, rows, strict=True):
+            codecs = ["any" if c == "any" else self.CODECS[c] for c in codecs.split(", ")]
+            for name, codec in zip(encoders, codecs, strict=True):
+                row = self.limits[name]
+                self.assertEqual(row["codec"], codec, name)
+                self.assertIn(row["sizes"], sizes, name)
+                self.assertEqual("even" in sizes, row["multiple"] == 2, name)
+                long_side = re.search(r"at least (\d+) where the other side is above (\d+)", sizes)
+                self.assertEqual([int(n) for n in long_side.groups()] if long_side else [0, 0],
+                                 [row["long_side_min"], row["long_side"]], name)
+                self.assertEqual(self.formats(taken), set(row["formats"]), name)
+                self.assertEqual(self.formats(converted), set(row["converted"]), name)
+
+    def formats(self, cell):
+        return {"i420", "nv12", "i010", "p010"} if cell == "all" else \
+            {word.lower() for word in cell.split(", ") if word}
+
+    def test_rate_controls(self):
+        for rate, _, svtav1, x26x in self.rows("## Rate control"):
+            rate = rate.strip("`")
+            for name, cell in (("svtav1", svtav1), ("libx264", x26x), ("libx265", x26x)):
+                self.assertEqual(self.place(self.limits[name], rate), self.meant(cell),
+                                 (name, rate))
+
+    def place(self, row, rate):
+        """Where there is this rate control: in which latency, with which kind of frames."""
+        kinds = " with" * (rate in row["reordering"]) + " without" * (rate in row["low_delay"])
+        return {"live": rate in row["live"], "file": kinds if rate in row["file"] else ""}
+
+    def meant(self, cell):
+        if cell == "-":
+            return {"live": False, "file": ""}
+        kind = re.search(r"file( with| without) B frames", cell)
+        live = "live" in cell or ";" not in cell
+        return {"live": live, "file": kind[1] if kind else " with without"}
+
+    def test_quality(self):
+        text = re.search(r"is the codec's own scale: ((?:.|\n)*?)\)\.\n",
+                         read("docs/encoders.md"))[1]
+        stated = {}
+        for part in text.split("), "):
+            least, most = re.match(r"(\d+) to (\d+) for ", part).groups()
+            for codec, value in re.findall(r"(\S+) \((?:default )?(\d+)", part):
+                stated[self.CODECS[codec]] = [int(least), int(most), int(value)]
+        for name, row in self.limits.items():
+            if row["codec"] != "any":
+                self.assertEqual(row["quality"], stated[row["codec"]], name)
+
+    def test_speed(self):
+        """At least 7 without B frames, as the text below the table says."""
+        seen = []
+        for speeds, svtav1, x26x in self.rows("## Speed"):
+            speeds = [int(speed) for speed in speeds.split(", ")]
+            plain, _, with_b = svtav1.partition("; ")
+            for i, speed in enumerate(speeds):
+                preset = int(plain.split(", ")[i])
+                b = int(re.match(r"(\d+) with B frames", with_b)[1]) if with_b else preset
+                seen.append({"svtav1": max(preset, 7), "svtav1_b": b, "libx264": x26x,
+                             "libx265": x26x, "vaapi": self.level(speed)})
+        self.assertEqual(self.speeds, seen)
+
+    def level(self, speed):
+        head, row = rows_below("docs/encoders.md", "### Speed")
+        return next(int(row[i]) for i in range(1, len(head))
+                    if str(speed) in head[i].split(", "))
+
+    def test_delay(self):
+        stated = {row[0]: [int(n) for n in row[1:]] for row in self.rows("### Delay")}
+        self.assertEqual(stated, self.delay)
 
 
 class Readme(unittest.TestCase):
