@@ -9,13 +9,14 @@ import os
 import pathlib
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
 import termios
 import unittest
 
-from harness import BUILD, LIMIT, Daemon, main, run_tool, until
+from harness import BUILD, CLIP, LIMIT, SOURCE, Daemon, main, run_tool, until
 from media import MediaTest, count_decoded, ffmpeg, probe, similarity
 
 
@@ -382,6 +383,25 @@ class Encoders(MediaTest):
             self.null(daemon, "close:1:hang", "degraded")
             self.assertTrue(output.exists())
             self.null(daemon, "open:1:error", "failed")
+            self.check_readme(daemon)
+
+    def check_readme(self, daemon):
+        """What README.md shows of a degraded run: line by line the same, but for the figures."""
+        text = (SOURCE / "README.md").read_text(encoding="utf-8")
+        text = text.split("\n## What a degraded run looks like\n")[1].split("\n## ")[0]
+        command, *shown = re.findall(r"^    (.*)$", text, re.MULTILINE)
+        words = [str({CLIP.relative_to(SOURCE): CLIP}.get(pathlib.Path(word), word))
+                 for word in shlex.split(command)[1:]]
+        words[words.index("-o") + 1] = self.path / "readme.null"
+        tool = run_tool("--socket", daemon.socket, *words, expect=10)
+        said = (tool.stdout + tool.stderr).splitlines()
+        # The last line depends on what one may see here, and on the load.
+        self.assertRegex(said.pop(), "^ {13}(thread [0-9]+ |not inspected|not permitted)")
+        self.assertRegex(shown.pop(), "^ {13}thread [0-9]+ ")
+        self.assertEqual([self.shape(line) for line in said], [self.shape(line) for line in shown])
+
+    def shape(self, line):
+        return re.sub(r"\d+(\.\d+)?( (ms|s|[kMG]?B)\b)?", "#", line)
 
     OPTIONS = (
         (("--quality", "20", "--gop", "12", "--speed", "3"),
