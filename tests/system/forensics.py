@@ -192,7 +192,7 @@ class Inspector(unittest.TestCase):
 
     def run_with(self, text, why, settings=None):
         with Programs(vencd_inspect=text) as programs, \
-                Daemon({**SLOW, "InspectBudget": "300ms", **(settings or {})},
+                Daemon({**SLOW, "InspectBudget": "600ms", **(settings or {})},
                        programs=programs.path) as daemon:
             for _ in range(3):
                 report = daemon.feed(frames=24, script="send:5:hang").result()["report"]
@@ -205,7 +205,7 @@ class Inspector(unittest.TestCase):
             self.assertEqual(daemon.feed(frames=5).result()["report"]["outcome"], "complete")
 
     def test_one_that_hangs(self):
-        self.run_with("exec sleep 600", "no answer within 300 ms")
+        self.run_with("exec sleep 600", "no answer within 600 ms")
 
     def test_one_that_hangs_beyond_the_budget(self):
         self.run_with("exec sleep 600", "no answer yet", {"InspectBudget": "5s",

@@ -160,7 +160,7 @@ def encode(session, frames):
 
 class Plane(unittest.TestCase):
     def check(self, codec, **parameters):
-        with harness.Daemon() as daemon:
+        with harness.Daemon(harness.SOFTWARE) as daemon:
             session = Session(
                 Connection(daemon.socket), codecs=[codec], width=128, height=96, format="i420",
                 timeBase={"num": 1, "den": 50}, frameRate={"num": 25, "den": 1}, **parameters)
@@ -203,7 +203,7 @@ class OneShot(unittest.TestCase):
             timeout=harness.LIMIT)
 
     def test_it(self):
-        with harness.Daemon() as daemon:
+        with harness.Daemon(harness.SOFTWARE) as daemon:
             directory = pathlib.Path(daemon.directory.name)
             source, target = directory / "in.y4m", directory / "out.mkv"
             subprocess.run(
@@ -228,7 +228,7 @@ class OneShot(unittest.TestCase):
 class Page(unittest.TestCase):
     def test_names_all(self):
         """Every method and error of the interface is on the page."""
-        with harness.Daemon() as daemon:
+        with harness.Daemon(harness.SOFTWARE) as daemon:
             text = subprocess.run(
                 ["varlinkctl", "introspect", daemon.socket, "io.vencd.Encoder"],
                 stdout=subprocess.PIPE, text=True, check=True).stdout
