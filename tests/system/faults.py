@@ -157,8 +157,8 @@ class Slow(unittest.TestCase):
 
     def test_software_that_burns_cpu_outlives_its_budget(self):
         """Slow is not wedged: one call takes several budgets, and the encode completes."""
-        settings = {"EncodeBudget": "200ms", "FlushBudget": "200ms", "WatchdogTick": "20ms",
-                    "SoftwareEncoders": "libx265"}
+        settings = {"EncodeBudget": "100ms", "FlushBudget": "100ms", "WatchdogTick": "20ms",
+                    "SoftwareEncoders": "libx265", "EncoderThreads": 1}
         with Daemon(settings) as daemon:
             feeder = daemon.feed(backend="software", codec="hevc", speed=0, frames=6, width=1920,
                                  height=1080)
@@ -166,7 +166,7 @@ class Slow(unittest.TestCase):
 
             def long_call():
                 return [s for s in daemon.sessions()
-                        if s["call"] in ("send", "receive", "flush") and s["callMs"] > 600]
+                        if s["call"] in ("send", "receive", "flush") and s["callMs"] > 300]
             until(long_call, "a call that takes three budgets")
             report = feeder.result()["report"]
             self.assertEqual(report["outcome"], "complete", report)
