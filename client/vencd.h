@@ -208,7 +208,8 @@ int vencd_call(struct vencd *daemon, const char *method, const char *parameters,
 
 /*
  * Opens a session. Waits up to 30 s for the daemon's answer (it answers before the encoder is
- * open, but a probe that the choice needs may still be running). Returns -EREMOTEIO where the
+ * open, but a probe that the choice needs may still be running, or workers for other sessions of
+ * the same user may still start). Returns -EREMOTEIO where the
  * daemon refused, -EPROTO where its answer does not fit the memory that came with it, -ETIMEDOUT,
  * -ECONNRESET. The caller owns *ret, to be given to vencd_session_close() before the connection is
  * ended. params is read during the call only.

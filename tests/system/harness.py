@@ -176,8 +176,8 @@ class Daemon:
             self.stop()
 
 
-def ask(path, method, **parameters):
-    """A reply, sooner than by vencctl: what is polled must not take a processor while it is."""
+def answer(path, method, parameters):
+    """The whole answer to a call, as it comes over the socket."""
     call = {"method": f"io.vencd.Encoder.{method}", "parameters": parameters}
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(LIMIT)
@@ -188,7 +188,12 @@ def ask(path, method, **parameters):
             more = client.recv(1 << 20)
             assert more, f"{method}: the daemon closed the connection after {data}"
             data += more
-    reply = json.loads(data[:-1])
+    return data
+
+
+def ask(path, method, **parameters):
+    """A reply, sooner than by vencctl: what is polled must not take a processor while it is."""
+    reply = json.loads(answer(path, method, parameters)[:-1])
     assert "error" not in reply, reply
     return reply["parameters"]
 

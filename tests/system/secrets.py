@@ -12,30 +12,17 @@ see, and in no log.
 
 import json
 import pathlib
-import socket
 import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD, CLIP, Daemon, main, run_tool
+from harness import BUILD, CLIP, Daemon, answer, main, run_tool
 
 SECRET = "hunter2-s3cr3t"
 LABEL = "l4bel-of-a-client"
 CODEC = {"SoftwareEncoders": "libx264"}
 URL = f"http://someone:{SECRET}@camera.example"
 SHOWN = "http://***@camera.example"
-
-
-def ask(daemon, method, parameters):
-    """The whole answer to a call, as it came over the socket."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(daemon.socket))
-        call = {"method": f"io.vencd.Encoder.{method}", "parameters": parameters}
-        connection.sendall(json.dumps(call).encode() + b"\0")
-        text = b""
-        while not text.endswith(b"\0"):
-            text += connection.recv(1 << 16)
-        return text
 
 
 class Secrets(unittest.TestCase):
@@ -111,9 +98,9 @@ class Secrets(unittest.TestCase):
     def look_at_all(self, daemon, reports=1):
         for command in ("sessions", "devices"):
             self.look(command, run_tool("--socket", daemon.socket, command, "--json").stdout)
-        answers = [self.look(f"report {n}", ask(daemon, "GetReport", {"id": n}))
+        answers = [self.look(f"report {n}", answer(daemon.socket, "GetReport", {"id": n}))
                    for n in range(1, 40)]
-        found = sum('"report"' in answer for answer in answers)
+        found = sum('"report"' in text for text in answers)
         self.assertEqual(found, reports)
         self.assertNotIn(LABEL, self.look("log", daemon.messages()))
 
